@@ -1,0 +1,1 @@
+"""AutoVoice: a song in, the same song sung by another voice out."""
