@@ -50,7 +50,8 @@ class NetworkStage:
         except torch.cuda.OutOfMemoryError:
             if not self.cpu_fallback or self.device.type == "cpu":
                 raise
-        log.warning("%s: %s is out of memory, going on on the CPU", type(self).__name__, self.device)
+        name = type(self).__name__
+        log.warning("%s: %s is out of memory, going on on the CPU", name, self.device)
         self.to("cpu")
         torch.cuda.empty_cache()
         with torch.inference_mode(), self._autocast():
