@@ -1,0 +1,76 @@
+"""What a caller may ask of one conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from autovoice.config.presets import PresetName
+from autovoice.config.units import parse_bytes
+from autovoice.errors import InputError
+
+
+def _bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_bytes(value)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _semitones(value: object) -> object:
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if text.lstrip("+-").isdecimal() and text.isascii() else value
+
+
+Steps = Annotated[int, Field(ge=-24, le=24, strict=True)]
+Semitones = Annotated[Steps | Literal["auto"], BeforeValidator(_semitones)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")]
+ByteCount = Annotated[int, Field(ge=1 << 20, strict=True), BeforeValidator(_bytes)]
+
+
+class ConvertOptions(BaseModel):
+    """Options of a conversion; unknown keys are errors.
+
+    Args:
+        semitones: shift of the melody, -24 to 24, or ``auto``: the octave that fits the target.
+        separate: take the vocals out of the mix first. Off for a cappella recordings.
+        preset: ``fast``, ``balanced`` or ``best``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
+        seed: seed of every random number, 0 to 2^63 - 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    semitones: Semitones = "auto"
+    separate: Annotated[bool, Field(strict=True)] = True
+    preset: PresetName = "balanced"
+    device: Device = "auto"
+    vram_bytes: ByteCount | None = None
+    seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
+
+
+def options_from(values: Mapping[str, Any]) -> ConvertOptions:
+    """Check options and return them.
+
+    Raises:
+        InputError: an option is unknown or out of range; the message names each.
+    """
+    try:
+        return ConvertOptions.model_validate(dict(values))
+    except ValidationError as error:
+        raise InputError("; ".join(_explain(dict(detail)) for detail in error.errors())) from None
+
+
+def _explain(detail: Mapping[str, Any]) -> str:
+    where = str(detail["loc"][0])
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(ConvertOptions.model_fields)
+        return f"option {where!r} is unknown; expected one of {known}"
+    if where == "semitones":
+        return f"semitones: found {detail['input']!r}, expected -24 to 24 or 'auto'"
+    return f"{where}: found {detail['input']!r}: {detail['msg']}"
