@@ -1,0 +1,58 @@
+"""Put back short jumps of an octave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autovoice.analyse.pitch.voicing import Mask, runs
+from autovoice.types import FloatArray
+
+# A leap of an octave that holds for longer than this is the singer's own.
+MAX_EXCURSION_S = 0.12
+_SHIFTS_OCTAVES = (0.0, 1.0, -1.0)
+# Steps smaller than this are free: singers glide by a fifth, trackers fail by an octave.
+_FREE_STEP_OCTAVES = 0.6
+
+
+def repair_octaves(
+    f0_hz: FloatArray, voiced: Mask, hop_s: float, max_excursion_s: float = MAX_EXCURSION_S
+) -> FloatArray:
+    """Undo jumps of about an octave that return soon, run by run.
+
+    The path of least cost is sought over the shifts 0, +1 and -1 octave (Viterbi): a jump of an
+    octave costs 1, each second spent shifted costs ``2 / max_excursion_s``. So an excursion
+    shorter than ``max_excursion_s`` is put back (at either end of a run, where only one jump
+    tells: half of that), and a leap that holds is not touched.
+
+    Args:
+        f0_hz: ``[F]`` frequency of each frame.
+        voiced: ``[F]``.
+        hop_s: seconds between frames.
+        max_excursion_s: longest excursion that counts as an error, seconds.
+    """
+    repaired = f0_hz.copy()
+    for first, end in runs(voiced):
+        octaves = np.log2(np.maximum(f0_hz[first:end], 1.0).astype(np.float64))
+        if np.abs(np.diff(octaves)).max(initial=0.0) > _FREE_STEP_OCTAVES:
+            shifts = _best_shifts(octaves, 2 * hop_s / max_excursion_s)
+            repaired[first:end] = f0_hz[first:end] * np.exp2(shifts)
+    return repaired
+
+
+def _best_shifts(octaves: FloatArray, shifted_cost: float) -> FloatArray:
+    shifts = np.asarray(_SHIFTS_OCTAVES)
+    stay = shifted_cost * np.abs(shifts)
+    change = shifts[None, :] - shifts[:, None]
+    costs = stay.copy()
+    back = np.zeros((len(octaves), len(shifts)), dtype=np.int64)
+    for frame, step in enumerate(np.diff(octaves), start=1):
+        jump = np.maximum(np.abs(step + change) - _FREE_STEP_OCTAVES, 0.0)
+        total = costs[:, None] + jump / (1.0 - _FREE_STEP_OCTAVES)
+        back[frame] = total.argmin(axis=0)
+        costs = total.min(axis=0) + stay
+    state = int(costs.argmin())
+    path = np.zeros(len(octaves), dtype=np.float32)
+    for frame in range(len(octaves) - 1, -1, -1):
+        path[frame] = shifts[state]
+        state = int(back[frame, state])
+    return path

@@ -1,0 +1,83 @@
+"""Pitch by SwiftF0: the default tracker, 14,000 weights, a few hundred times real time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from autovoice import weights
+from autovoice.analyse.pitch.base import checked, levelled, over_chunks
+from autovoice.analyse.pitch.finish import finish
+from autovoice.analyse.pitch.voicing import VoicingRules
+from autovoice.nn.stage import NetworkStage
+from autovoice.nn.swift_f0 import CONTEXT_FRAMES, HOP_SAMPLES, SwiftF0Network
+from autovoice.types import FloatArray, Pitch
+
+
+class SwiftF0Tracker(NetworkStage):
+    """Track pitch with SwiftF0 (Nieradzik 2025, MIT): 16 ms frames, 47 to 2,094 Hz.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        mixed_precision: run the convolutions under autocast. Default off.
+        cpu_fallback: go on on the CPU when the device is out of memory. Default on.
+        rules: the voicing decision.
+        chunk_frames: frames per pass of the network, which bounds the memory.
+        tensors: weights by name; by default those of the registry.
+
+    Raises:
+        WeightsError: the weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str | torch.device = "cpu",
+        mixed_precision: bool = False,
+        cpu_fallback: bool = True,
+        rules: VoicingRules | None = None,
+        chunk_frames: int = 1875,
+        tensors: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        super().__init__(device=device, mixed_precision=mixed_precision, cpu_fallback=cpu_fallback)
+        self.rules = rules or VoicingRules()
+        self.chunk_frames = chunk_frames
+        self.network = SwiftF0Network()
+        self.network.load_state_dict(dict(tensors or weights.tensors("swift-f0")))
+        self.add_network(self.network)
+
+    def track(self, samples: FloatArray) -> Pitch:
+        """Track the pitch of 16 kHz mono audio.
+
+        Frame ``k`` is centred on sample ``256 k`` (measured on glides: within 1 ms); the number
+        of frames is ``T // 256 + 1``. F0 is 0 where nothing is voiced.
+
+        Args:
+            samples: ``[T]`` at 16 kHz, any level, any length.
+
+        Raises:
+            InputError: not mono, or not finite.
+        """
+        audio = checked(samples)
+        f0_hz, confidence = self.estimate(levelled(audio))
+        return finish(
+            audio, f0_hz, confidence, hop_samples=HOP_SAMPLES, offset_samples=0, rules=self.rules
+        )
+
+    def estimate(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Run the network alone: F0 in Hz and confidence of every frame, ``[T // 256 + 1]``."""
+        frames = len(samples) // HOP_SAMPLES + 1
+        padded = np.pad(samples, (0, frames * HOP_SAMPLES - len(samples)))
+
+        def work(left: int, right: int) -> tuple[FloatArray, FloatArray]:
+            cut = padded[left * HOP_SAMPLES : right * HOP_SAMPLES]
+            return self.guarded(lambda: self._run(cut))
+
+        return over_chunks(frames, self.chunk_frames, CONTEXT_FRAMES, work)
+
+    def _run(self, cut: FloatArray) -> tuple[FloatArray, FloatArray]:
+        audio = torch.from_numpy(cut).to(self.device)[None]
+        f0_hz, confidence = self.network(audio)
+        return f0_hz[0].cpu().numpy(), confidence[0].cpu().numpy()
