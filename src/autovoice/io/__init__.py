@@ -1,1 +1,19 @@
-"""The room `io`."""
+"""Files and bytes to audio and back: probe, guarded decoding, sanitising, resampling, writing."""
+
+from autovoice.io.formats import AudioInfo
+from autovoice.io.reader import blocks, from_array, probe, read
+from autovoice.io.resample import resample
+from autovoice.io.sanitise import sanitise
+from autovoice.io.writer import Writer, write
+
+__all__ = [
+    "AudioInfo",
+    "Writer",
+    "blocks",
+    "from_array",
+    "probe",
+    "read",
+    "resample",
+    "sanitise",
+    "write",
+]

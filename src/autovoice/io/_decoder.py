@@ -1,0 +1,100 @@
+"""The decoder's own process: ``python -I _decoder.py REQUEST`` turns a file into raw samples.
+
+It is run as a script, not imported as part of the package, so that it starts with nothing but
+NumPy and soundfile. The request is one JSON object: ``path``, ``block_samples``, ``header_only``,
+``memory_bytes``, ``cpu_seconds``. The answer on standard output is a row of messages, each a kind
+(one byte), a length (32 bits, little endian) and a payload:
+
+    H  JSON: what the header says        S  samples, float32, interleaved
+    E  end of the file, empty            X  the reason why it stops here, UTF-8
+
+The parent counts, checks and limits; nothing here is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile as sf
+
+# libsndfile claims this many samples or more where the header says nothing.
+UNKNOWN_SAMPLES = 1 << 61
+TAG_LIMIT = 4096
+
+
+def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
+    """Cap memory, processor time and file writing where the operating system can."""
+    try:
+        import resource
+    except ImportError:  # Windows: only the parent's clock and counter hold there
+        return
+    wanted = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for what, limit in wanted.items():
+        try:
+            _, hard = resource.getrlimit(what)
+            lowest = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+            resource.setrlimit(what, (lowest, lowest))
+        except (OSError, ValueError):  # macOS refuses some of them
+            continue
+
+
+def send(out: BinaryIO, kind: bytes, payload: bytes | memoryview = b"") -> None:
+    """Write one message."""
+    out.write(kind + struct.pack("<I", len(payload)))
+    out.write(payload)
+
+
+def header(file: sf.SoundFile) -> dict[str, Any]:
+    """Return what the header says."""
+    claimed = int(file.frames)
+    return {
+        "container": file.format,
+        "codec": file.subtype,
+        "sample_rate_hz": int(file.samplerate),
+        "channels": int(file.channels),
+        "claimed_samples": claimed if 0 <= claimed < UNKNOWN_SAMPLES else None,
+        "metadata": {k: v[:TAG_LIMIT] for k, v in file.copy_metadata().items()},
+    }
+
+
+def decode(request: dict[str, Any], out: BinaryIO) -> None:
+    """Send the header and, unless only that was asked for, all samples."""
+    with sf.SoundFile(request["path"]) as file:
+        send(out, b"H", json.dumps(header(file)).encode())
+        if not request["header_only"]:
+            block = np.empty((request["block_samples"], file.channels), np.float32)
+            while len(got := file.read(out=block)):
+                send(out, b"S", memoryview(got).cast("B"))
+        send(out, b"E")
+        out.flush()
+
+
+def main(request_json: str, out: BinaryIO) -> int:
+    """Run one request and return the exit status."""
+    try:
+        request = json.loads(request_json)
+        limit_resources(request["memory_bytes"], request["cpu_seconds"])
+        decode(request, out)
+    except BrokenPipeError:  # the parent has what it wanted
+        return 0
+    except MemoryError:
+        send(out, b"X", b"the decoder ran out of the memory it may use")
+    except (sf.SoundFileError, OSError, ValueError) as error:
+        send(out, b"X", str(error).encode(errors="replace")[:1000])
+    else:
+        return 0
+    out.flush()
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.stdout.buffer))
