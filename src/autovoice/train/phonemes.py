@@ -1,0 +1,308 @@
+"""Phoneme sequences for Kokoro to read aloud while training: sentences, lyrics, nonsense.
+
+For training only. English comes from a dictionary in Kokoro's own phoneme alphabet (misaki's
+``us_gold.json``, Apache-2.0), read as data; Spanish, Italian and Portuguese from spelling rules
+that need not be perfect, since the sound is made from the same phonemes; other languages as
+random syllables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import random
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autovoice.errors import InputError
+
+log = logging.getLogger(__name__)
+MIN_TOKENS = 20
+MAX_TOKENS = 150
+VOWELS = frozenset("aeiouyɑɐɒæɔəɚɛɜɨɪɯøœʊʌɤAIOQWYᵊᵻ")
+_PUNCTUATION = frozenset(";:,.!?—…")
+_ACCENTS = {"á": "a", "é": "e", "í": "i", "ó": "o", "ú": "u", "à": "a", "è": "ɛ", "ì": "i",
+            "ò": "ɔ", "ù": "u", "â": "a", "ê": "e", "ô": "o"}  # fmt: skip
+_STRESS = "ˈ"
+
+
+class Kind(IntEnum):
+    """Where a sequence comes from."""
+
+    ENGLISH = 0
+    SPELLED = 1
+    TEMPLATE = 2
+    WORDS = 3
+    NONSENSE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PhonemeBank:
+    """Many token sequences in one array.
+
+    Args:
+        tokens: int16, all sequences end to end, without the 0 at both ends.
+        offsets: int64 ``[count + 1]``, where each sequence starts.
+        kind: int8 ``[count]``, see :class:`Kind`.
+    """
+
+    tokens: NDArray[np.int16]
+    offsets: NDArray[np.int64]
+    kind: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def resources() -> dict[str, Any]:
+    """Read the vocabulary, syllable inventories, spelling rules and sentence parts."""
+    path = Path(__file__).with_name("phonemes.json")
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def load_bank(path: Path) -> PhonemeBank:
+    """Read a file that :func:`main` wrote.
+
+    Raises:
+        InputError: an array is missing or they do not fit together.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        missing = {"tokens", "offsets", "kind"} - set(arrays.files)
+        if missing:
+            raise InputError(f"{path.name}: no array {sorted(missing)}; build it with this module")
+        bank = PhonemeBank(arrays["tokens"], arrays["offsets"], arrays["kind"])
+    if len(bank.offsets) != len(bank) + 1 or bank.offsets[-1] != len(bank.tokens):
+        raise InputError(
+            f"{path.name}: found {len(bank.offsets)} offsets up to {int(bank.offsets[-1])}, "
+            f"expected {len(bank) + 1} up to {len(bank.tokens)}; build it again"
+        )
+    return bank
+
+
+class English:
+    """Look English sentences up in a dictionary of Kokoro's phonemes.
+
+    Args:
+        entries: word -> phonemes, or -> a mapping by part of speech with ``DEFAULT``.
+    """
+
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self.words: dict[str, str] = {}
+        for word, value in entries.items():
+            phonemes = value["DEFAULT"] if isinstance(value, Mapping) else value
+            if phonemes:
+                self.words[word] = phonemes
+
+    def sentence(self, text: str) -> str | None:
+        """Return the phonemes of ``text``, or None when a word is unknown."""
+        pieces = re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)*|[;:,.!?—…]|[^\s\"“”()*_'-]", text)
+        spoken: list[str] = []
+        # From the end, since "the" and "to" depend on the sound that follows.
+        for piece in reversed(pieces):
+            if piece in _PUNCTUATION:
+                spoken.append(piece)
+                continue
+            following = spoken[-1].lstrip("ˈˌ")[:1] if spoken else ""
+            phonemes = self.word(piece.replace("’", "'"), before_vowel=following in VOWELS)
+            if phonemes is None:
+                return None
+            spoken.append(phonemes)
+        return _joined(spoken[::-1])
+
+    def word(self, word: str, *, before_vowel: bool = False) -> str | None:
+        """Return one word's phonemes, weak forms of articles included; None when unknown."""
+        lower = word.lower()
+        weak = {
+            "a": "ɐ",
+            "an": "ɐn",
+            "i": "ˌI",
+            "the": "ði" if before_vowel else "ðə",
+            "to": "tʊ" if before_vowel else "tə",
+        }
+        if lower in weak:
+            return weak[lower]
+        for form in (lower, word, word.capitalize()):
+            if form in self.words:
+                return self.words[form]
+        return self._inflected(lower)
+
+    def _inflected(self, word: str) -> str | None:
+        for ending in ("'s", "s", "es", "ed", "d", "ing"):
+            stem = word.removesuffix(ending)
+            if stem == word or len(stem) < 3:
+                continue
+            found = self.words.get(stem) or (
+                self.words.get(stem + "e") if ending == "ing" else None
+            )
+            if found:
+                return found + _ending(ending, found[-1])
+        return None
+
+
+def _ending(ending: str, last: str) -> str:
+    """Return how an inflection sounds after the sound ``last``."""
+    if ending == "ing":
+        return "ɪŋ"
+    if ending in ("ed", "d"):
+        return "ᵻd" if last in "td" else "t" if last in "pkfθʃsʧ" else "d"
+    return "ᵻz" if last in "szʃʒʧʤ" else "s" if last in "ptkfθ" else "z"
+
+
+def _joined(pieces: list[str]) -> str:
+    text = ""
+    for piece in pieces:
+        text += piece if piece in _PUNCTUATION or not text else " " + piece
+    return text
+
+
+def spelled(text: str, rules: list[list[str]]) -> str | None:
+    """Read a language with regular spelling by ordered rules; None when something is left over.
+
+    Args:
+        text: a sentence.
+        rules: pattern and replacement, applied in order to each lower-case word.
+    """
+    vocabulary = resources()["vocabulary"]
+    pieces = re.findall(r"[^\W\d_]+'?|[;:,.!?]|\d", unicodedata.normalize("NFC", text).lower())
+    spoken = []
+    for piece in pieces:
+        if piece in _PUNCTUATION:
+            spoken.append(piece)
+            continue
+        # Typewriter Italian writes a final accent as an apostrophe.
+        word = re.sub(r"([aeiou])'$", r"ˈ\1", piece).rstrip("'")
+        for pattern, replacement in rules:
+            word = re.sub(pattern, replacement, word)
+        word = "".join(_STRESS + _ACCENTS[c] if c in _ACCENTS else c for c in word)
+        word = unicodedata.normalize("NFD", _stressed(word)).replace("c\u0327", "ç")
+        if any(c not in vocabulary for c in word):
+            return None
+        spoken.append(word)
+    return _joined(spoken)
+
+
+def _stressed(word: str) -> str:
+    """Stress the last vowel but one, or the last before a closing consonant, if none is."""
+    vowels = [index for index, symbol in enumerate(word) if symbol in VOWELS]
+    if _STRESS in word or len(vowels) < 2:
+        return word
+    place = vowels[-2] if word[-1] in VOWELS or word[-1] in "ns" else vowels[-1]
+    return word[:place] + _STRESS + word[place:]
+
+
+def nonsense(inventory: Mapping[str, list[str]], rng: random.Random) -> str:
+    """Make a sentence of random syllables from one language's sounds."""
+    words = []
+    for _ in range(rng.randint(6, 16)):
+        syllables = rng.randint(1, 4)
+        stressed = rng.randrange(syllables)
+        word = ""
+        for index in range(syllables):
+            onset = rng.choice(inventory["consonants"]) if rng.random() < 0.9 else ""
+            coda = rng.choice(inventory["codas"]) if rng.random() < 0.3 else ""
+            tone = rng.choice(inventory["tones"]) if inventory["tones"] else ""
+            mark = _STRESS if index == stressed and not tone else ""
+            word += onset + mark + rng.choice(inventory["vowels"]) + coda + tone
+        words.append(word + ("," if rng.random() < 0.12 else ""))
+    return " ".join(words).rstrip(",") + rng.choice(".!?.")
+
+
+def templates(parts: Mapping[str, list[str]], rng: random.Random) -> Iterator[str]:
+    """Make English sentences and lyrics without end."""
+    while True:
+        if rng.random() < 0.4:
+            lines = [rng.choice(parts["lyrics"]) for _ in range(rng.randint(2, 5))]
+            yield ", ".join(lines) + "."
+        else:
+            names = ("subjects", "verbs", "objects", "endings")
+            yield " ".join(rng.choice(parts[name]) for name in names) + "."
+
+
+def random_words(english: English, rng: random.Random) -> Iterator[str]:
+    """String dictionary words together without end: rare sounds and clusters come up too."""
+    words = sorted(word for word in english.words if word.isalpha() and word.islower())
+    while True:
+        chosen = [english.words[rng.choice(words)] for _ in range(rng.randint(4, 14))]
+        yield " ".join(p + ("," if rng.random() < 0.1 else "") for p in chosen).rstrip(",") + "."
+
+
+def build(
+    rows: list[dict[str, str]], entries: Mapping[str, Any], *, each: int = 2000, seed: int = 7
+) -> PhonemeBank:
+    """Collect sequences of 20-150 tokens from texts, templates, words and syllables.
+
+    Args:
+        rows: with ``language`` and ``text``; rows without text are left out.
+        entries: an English dictionary, see :class:`English`.
+        each: how many of each invented kind. Default 2000.
+        seed: of the random choices. Default 7.
+    """
+    data, rng, english = resources(), random.Random(seed), English(entries)  # noqa: S311
+    found: dict[str, Kind] = {}
+    for row in rows:
+        text, language = row["text"], row["language"]
+        if text and language.startswith("en"):
+            _add(found, english.sentence(text), Kind.ENGLISH)
+        elif text and language in data["spelling"]:
+            _add(found, spelled(text, data["spelling"][language]), Kind.SPELLED)
+    made = (english.sentence(text) for text in templates(data["parts"], rng))
+    _fill(found, made, Kind.TEMPLATE, each)
+    _fill(found, random_words(english, rng), Kind.WORDS, each)
+    inventories = list(data["languages"].values())
+    syllables = (nonsense(rng.choice(inventories), rng) for _ in iter(int, 1))
+    _fill(found, syllables, Kind.NONSENSE, each)
+    return _bank(found, data["vocabulary"])
+
+
+def _add(found: dict[str, Kind], phonemes: str | None, kind: Kind) -> bool:
+    if phonemes is None or not MIN_TOKENS <= len(phonemes) <= MAX_TOKENS or phonemes in found:
+        return False
+    found[phonemes] = kind
+    return True
+
+
+def _fill(found: dict[str, Kind], source: Iterator[str | None], kind: Kind, count: int) -> None:
+    """Take new sequences until there are ``count``; give up after 50 times as many tries."""
+    for _ in range(50 * count):
+        count -= _add(found, next(source), kind)
+        if not count:
+            return
+
+
+def _bank(found: Mapping[str, Kind], vocabulary: Mapping[str, int]) -> PhonemeBank:
+    rows = [[vocabulary[symbol] for symbol in phonemes] for phonemes in found]
+    lengths = [len(row) for row in rows]
+    tokens = np.array([token for row in rows for token in row], dtype=np.int16)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return PhonemeBank(tokens, offsets, np.array(list(found.values()), dtype=np.int8))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Build the file: ``OUT.npz --manifest manifest.csv --dictionary us_gold.json``."""
+    parser = argparse.ArgumentParser(description="Build phoneme sequences for training.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--manifest", type=Path, required=True, help="CSV with language and text")
+    parser.add_argument("--dictionary", type=Path, required=True, help="misaki's us_gold.json")
+    parser.add_argument("--each", type=int, default=2000, help="sequences of each invented kind")
+    options = parser.parse_args(arguments)
+    with options.manifest.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    entries = json.loads(options.dictionary.read_text(encoding="utf-8"))
+    bank = build(rows, entries, each=options.each)
+    np.savez_compressed(options.out, tokens=bank.tokens, offsets=bank.offsets, kind=bank.kind)
+    log.info("%s: %d sequences, %d tokens", options.out.name, len(bank), len(bank.tokens))
+
+
+if __name__ == "__main__":
+    main()
