@@ -2,12 +2,13 @@
 
 from autovoice.io.formats import AudioInfo
 from autovoice.io.reader import blocks, from_array, probe, read
-from autovoice.io.resample import resample
+from autovoice.io.resample import Resampler, resample
 from autovoice.io.sanitise import sanitise
 from autovoice.io.writer import Writer, write
 
 __all__ = [
     "AudioInfo",
+    "Resampler",
     "Writer",
     "blocks",
     "from_array",

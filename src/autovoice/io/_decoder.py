@@ -24,6 +24,8 @@ import soundfile as sf
 # libsndfile claims this many samples or more where the header says nothing.
 UNKNOWN_SAMPLES = 1 << 61
 TAG_LIMIT = 4096
+# Small steps, so that damage costs little of the sound before it.
+STEP_SAMPLES = 1 << 12
 
 
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
@@ -47,7 +49,7 @@ def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
             continue
 
 
-def send(out: BinaryIO, kind: bytes, payload: bytes | memoryview = b"") -> None:
+def send(out: BinaryIO, kind: bytes, payload: bytes = b"") -> None:
     """Write one message."""
     out.write(kind + struct.pack("<I", len(payload)))
     out.write(payload)
@@ -66,16 +68,37 @@ def header(file: sf.SoundFile) -> dict[str, Any]:
     }
 
 
+def send_samples(file: sf.SoundFile, block_samples: int, out: BinaryIO) -> None:
+    """Send all samples in blocks; where the file is damaged, what lies before comes first."""
+    block = np.empty((block_samples, file.channels), np.float32)
+    filled = 0
+    try:
+        while len(got := file.read(out=block[filled : filled + STEP_SAMPLES])):
+            filled += len(got)
+            if filled == block_samples:
+                send(out, b"S", block.tobytes())
+                filled = 0
+    finally:
+        if filled:
+            send(out, b"S", block[:filled].tobytes())
+
+
 def decode(request: dict[str, Any], out: BinaryIO) -> None:
     """Send the header and, unless only that was asked for, all samples."""
     with sf.SoundFile(request["path"]) as file:
         send(out, b"H", json.dumps(header(file)).encode())
         if not request["header_only"]:
-            block = np.empty((request["block_samples"], file.channels), np.float32)
-            while len(got := file.read(out=block)):
-                send(out, b"S", memoryview(got).cast("B"))
+            send_samples(file, request["block_samples"], out)
         send(out, b"E")
         out.flush()
+
+
+def reason(error: Exception) -> str:
+    """Put an error into words, without the path that the caller knows by another name."""
+    text = error.error_string if isinstance(error, sf.LibsndfileError) else str(error)
+    text = str(text).removeprefix("Error : ").strip().rstrip(".")
+    # This is how libsndfile calls an MP3 without a single whole frame.
+    return "no part of it decodes" if text.startswith("File does not exist") else text
 
 
 def main(request_json: str, out: BinaryIO) -> int:
@@ -89,7 +112,7 @@ def main(request_json: str, out: BinaryIO) -> int:
     except MemoryError:
         send(out, b"X", b"the decoder ran out of the memory it may use")
     except (sf.SoundFileError, OSError, ValueError) as error:
-        send(out, b"X", str(error).encode(errors="replace")[:1000])
+        send(out, b"X", reason(error).encode(errors="replace")[:1000])
     else:
         return 0
     out.flush()

@@ -146,11 +146,7 @@ class Decoder:
         if kind != b"H":
             raise self._unreadable(payload.decode(errors="replace"))
         said: dict[str, Any] = json.loads(payload)
-        rate, channels, claimed = (
-            said["sample_rate_hz"],
-            said["channels"],
-            said["claimed_samples"],
-        )
+        rate, channels, claimed = said["sample_rate_hz"], said["channels"], said["claimed_samples"]
         if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
             raise InputError(
                 f"{self.name}: found a sample rate of {rate} Hz, expected {MIN_RATE_HZ} to "
@@ -160,37 +156,38 @@ class Decoder:
             raise InputError(
                 f"{self.name}: found {channels} channels, expected 1 to {MAX_CHANNELS}; mix it down"
             )
-        tags = {k: v for k, v in said["metadata"].items() if k in TAGS and v}
+        tags = {k: _printable(v) for k, v in said["metadata"].items() if k in TAGS and v}
         container = "WAV" if said["container"] == "WAVEX" else said["container"]
         seconds = None if claimed is None else claimed / rate
         return AudioInfo(container, said["codec"], rate, channels, seconds, tags), claimed
 
     def _message(self, limit_bytes: int) -> tuple[bytes, bytes]:
-        kind, length = struct.unpack("<cI", self._exactly(5))
-        if length > max(limit_bytes, 4096):
-            raise self._unreadable("the decoder sent an oversized message")
-        return kind, self._exactly(length)
-
-    def _exactly(self, count: int) -> bytes:
-        """Read ``count`` bytes from the pipe, or say why the subprocess ended."""
-        assert self._process.stdout is not None  # noqa: S101 - tells mypy what Popen was given
+        """Return the next kind and payload; the subprocess may not be silent for ever."""
         timer = threading.Timer(max(self._patience, 0.001), self._give_up)
         timer.daemon = True
         started = time.monotonic()
         timer.start()
         try:
-            data = self._process.stdout.read(count)
+            kind, length = struct.unpack("<cI", self._exactly(5))
+            if length > max(limit_bytes, 4096):
+                raise self._unreadable("the decoder sent an oversized message")
+            return kind, self._exactly(length)
         finally:
             timer.cancel()
             self._patience -= time.monotonic() - started
+
+    def _exactly(self, count: int) -> bytes:
+        """Read ``count`` bytes from the pipe, or say why the subprocess ended."""
+        assert self._process.stdout is not None  # noqa: S101 - tells mypy what Popen was given
+        data = self._process.stdout.read(count)
         if len(data) == count:
             return data
+        status = self._process.wait()
         if self._late:
             raise ResourceError(
                 f"{self.name}: decoding took more than {self._limits.patience_seconds:.0f} s and "
                 "was ended; try again on a less busy machine, or convert the file to WAV"
             )
-        status = self._process.wait()
         raise self._unreadable(f"its data made the decoder process end with status {status}")
 
     def _give_up(self) -> None:
@@ -210,6 +207,11 @@ class Decoder:
             f"{info.channels} channel(s) at {info.sample_rate_hz} Hz, expected at most "
             f"{self.max_samples / info.sample_rate_hz:.1f} s; cut it, or raise max_seconds"
         )
+
+
+def _printable(text: str) -> str:
+    # Tags reach terminals and pages; control characters in them are an attack, not a title.
+    return "".join(character for character in text if character.isprintable()).strip()
 
 
 def _start(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from autovoice.errors import InputError, ResourceError, UnsupportedAudio
 from autovoice.io.formats import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioInfo
 from autovoice.io.guard import Decoder, Limits
+from autovoice.io.integrity import lacks_end, promised_samples
 from autovoice.io.sanitise import Levels, correct, correct_in_place, sanitise
 from autovoice.io.source import Source, opened
 from autovoice.types import Audio, FloatArray
@@ -56,9 +58,9 @@ def read(source: Source, *, max_seconds: float = DEFAULT_MAX_SECONDS) -> Audio:
         opened(source) as (path, name),
         Decoder(path, name, Limits(max_seconds)) as decoder,
     ):
-        levels = Levels(decoder.info.channels)
+        levels = Levels(decoder.info.channels, decoder.info.sample_rate_hz)
         samples = _collect(decoder, levels)
-        _check_whole(decoder, samples.shape[1])
+        _check_whole(decoder, path, samples.shape[1])
         correct_in_place(samples, levels.correction(name))
         return Audio(samples, decoder.info.sample_rate_hz, decoder.info.metadata)
 
@@ -87,10 +89,10 @@ def blocks(
     limits = Limits(max_seconds)
     with opened(source) as (path, name):
         with Decoder(path, name, limits) as decoder:
-            levels = Levels(decoder.info.channels)
+            levels = Levels(decoder.info.channels, decoder.info.sample_rate_hz)
             for raw in decoder:
                 levels.add(raw.T)
-            _check_whole(decoder, levels.length_samples)
+            _check_whole(decoder, path, levels.length_samples)
         correction = levels.correction(name)
         with Decoder(path, name, limits) as decoder:
             for block in _regroup(decoder, block_samples):
@@ -163,15 +165,16 @@ def _collect(decoder: Decoder, levels: Levels) -> FloatArray:
         ) from error
 
 
-def _check_whole(decoder: Decoder, length_samples: int) -> None:
+def _check_whole(decoder: Decoder, path: Path, length_samples: int) -> None:
     """Refuse a file of which too much is missing, warn of one that lost its end."""
-    claimed, why = decoder.claimed_samples, decoder.stopped_early
-    short = claimed is not None and length_samples < claimed
-    if not short and why is None and length_samples:
+    claimed = promised_samples(path) or decoder.claimed_samples
+    why = decoder.stopped_early
+    if length_samples and why is None and length_samples >= (claimed or 0) and not lacks_end(path):
         return
     rate = decoder.info.sample_rate_hz
-    found = f"{length_samples / rate:.2f} s that can be decoded"
-    promised = "more" if claimed is None else f"the {claimed / rate:.2f} s its header promises"
+    found = f"{length_samples / rate:.2f} s that can be decoded" if length_samples else "no sound"
+    is_short = claimed is not None and length_samples < claimed
+    promised = f"the {(claimed or 0) / rate:.2f} s its header promises" if is_short else "more"
     if length_samples == 0 or (claimed and length_samples < WHOLE_ENOUGH * claimed):
         raise UnsupportedAudio(
             f"{decoder.name}: found {found}, expected {promised}: it is cut off or damaged"

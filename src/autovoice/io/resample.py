@@ -16,6 +16,53 @@ def resampled_length(length_samples: int, from_hz: int, to_hz: int) -> int:
     return (2 * length_samples * to_hz + from_hz) // (2 * from_hz)
 
 
+class Resampler:
+    """Change the sample rate block by block; all blocks together equal ``resample``.
+
+    Args:
+        from_hz: rate of the input, at least 1 Hz.
+        to_hz: rate wanted, at least 1 Hz.
+        channels: number of channels, C.
+
+    Raises:
+        InputError: a rate or channel count under 1.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
+        if min(from_hz, to_hz, channels) < 1:
+            raise InputError(
+                f"found a change from {from_hz} to {to_hz} Hz of {channels} channels, "
+                "expected at least 1 of each"
+            )
+        self._rates = (from_hz, to_hz)
+        self._channels = channels
+        self._taken = self._given = 0
+        self._stream: soxr.ResampleStream | None = None
+        if from_hz != to_hz:
+            self._stream = soxr.ResampleStream(
+                from_hz, to_hz, channels, dtype="float32", quality="VHQ"
+            )
+
+    def feed(self, block: FloatArray) -> FloatArray:
+        """Take in a block, ``[C, n]``, and return what is ready, ``[C, m]``."""
+        self._taken += block.shape[1]
+        if self._stream is None:
+            return block
+        out: FloatArray = self._stream.resample_chunk(np.ascontiguousarray(block.T)).T
+        self._given += out.shape[1]
+        return out
+
+    def finish(self) -> FloatArray:
+        """Return the rest, ``[C, m]``, which makes the whole exactly as long as it must be."""
+        if self._stream is None:
+            return np.zeros((self._channels, 0), np.float32)
+        rest = self._stream.resample_chunk(np.zeros((0, self._channels), np.float32), last=True).T
+        missing = max(resampled_length(self._taken, *self._rates) - self._given, 0)
+        out = np.zeros((self._channels, missing), np.float32)
+        out[:, : rest.shape[1]] = rest[:, :missing]
+        return out
+
+
 def resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
     """Change the sample rate.
 
@@ -32,18 +79,14 @@ def resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
     Raises:
         InputError: a rate under 1 Hz.
     """
-    if min(from_hz, to_hz) < 1:
-        raise InputError(f"found a change from {from_hz} to {to_hz} Hz, expected at least 1 Hz")
     channels, length = samples.shape
-    if from_hz == to_hz or length == 0:
-        return samples.copy()
+    resampler = Resampler(from_hz, to_hz, channels)
     out = np.zeros((channels, resampled_length(length, from_hz, to_hz)), np.float32)
-    stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="VHQ")
     filled = 0
     for start in range(0, length, _CHUNK_SAMPLES):
-        chunk = np.ascontiguousarray(samples[:, start : start + _CHUNK_SAMPLES].T)
-        got = stream.resample_chunk(chunk, last=start + _CHUNK_SAMPLES >= length)
-        got = got[: out.shape[1] - filled]
-        out[:, filled : filled + len(got)] = got.T
-        filled += len(got)
+        got = resampler.feed(samples[:, start : start + _CHUNK_SAMPLES])
+        out[:, filled : filled + got.shape[1]] = got[:, : out.shape[1] - filled]
+        filled += got.shape[1]
+    if filled < out.shape[1]:
+        out[:, filled:] = resampler.finish()
     return out

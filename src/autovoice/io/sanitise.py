@@ -3,7 +3,8 @@
 1. NaN, infinities and values beyond +-16 (24 dB over full scale) are damage and become 0; where
    they are more than half of all values the sound is refused.
 2. Values under 1e-20 (-400 dB), denormals among them, become 0.
-3. A channel whose mean is more than 0.01 from 0 loses that mean (a constant offset).
+3. In a sound of a second or more, a channel whose mean is more than 0.01 from 0 loses that mean
+   (a constant offset).
 4. Where the peak then exceeds 1, the whole sound is divided by it: shape and balance stay.
 
 Silence stays silence, short stays short, and every channel stays.
@@ -46,9 +47,11 @@ class Levels:
 
     Args:
         channels: number of channels, C.
+        sample_rate_hz: samples per second of each channel.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, sample_rate_hz: int) -> None:
+        self._rate_hz = sample_rate_hz
         self._sum = np.zeros(channels, np.float64)
         self._low = np.full(channels, np.inf)
         self._high = np.full(channels, -np.inf)
@@ -84,7 +87,9 @@ class Levels:
         if self._damaged:
             _log.warning("%s: %d damaged values were set to 0", name, self._damaged)
         mean = self._sum / self.length_samples
-        offset = np.where(np.abs(mean) > OFFSET_LIMIT, mean, 0.0).astype(np.float32)
+        # In a short clip the mean may be a part of a slow wave.
+        is_offset = (np.abs(mean) > OFFSET_LIMIT) & (self.length_samples >= self._rate_hz)
+        offset = np.where(is_offset, mean, 0.0).astype(np.float32)
         peak = float(np.maximum(self._high - offset, offset - self._low).max())
         # One float32 step of headroom, so that rounding cannot lead above 1.
         gain = 1.0 if peak <= 1.0 else (1.0 - 2**-23) / peak
@@ -119,7 +124,7 @@ def sanitise(audio: Audio, *, name: str = "the sound") -> Audio:
     Raises:
         InputError: no samples, or more than half of them damaged.
     """
-    levels = Levels(audio.channels)
+    levels = Levels(audio.channels, audio.sample_rate_hz)
     for start in range(0, audio.length_samples, _CHUNK_SAMPLES):
         levels.add(audio.samples[:, start : start + _CHUNK_SAMPLES])
     return replace(audio, samples=correct(audio.samples, levels.correction(name)))

@@ -12,12 +12,11 @@ from types import TracebackType
 
 import numpy as np
 import soundfile as sf
-import soxr
 from numpy.typing import NDArray
 
 from autovoice.errors import InputError, ResourceError
 from autovoice.io.formats import FORMATS, TAGS, OutputFormat, output_format
-from autovoice.io.resample import resampled_length
+from autovoice.io.resample import Resampler
 from autovoice.types import Audio, FloatArray
 
 # Bits of the integer codings. Libsndfile would cut the rest off; rounding halves the error.
@@ -69,12 +68,8 @@ class Writer:
         self.channels = channels
         self.file_rate_hz = self._format.rate_for(sample_rate_hz)
         self._metadata = dict(metadata or {})
-        self._taken = self._written = self._clipped = 0
-        self._resampler: soxr.ResampleStream | None = None
-        if self.file_rate_hz != sample_rate_hz:
-            self._resampler = soxr.ResampleStream(
-                sample_rate_hz, self.file_rate_hz, channels, dtype="float32", quality="VHQ"
-            )
+        self._written = self._clipped = 0
+        self._resampler = Resampler(sample_rate_hz, self.file_rate_hz, channels)
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.tmp")
         self._file: sf.SoundFile | None = None
 
@@ -90,6 +85,7 @@ class Writer:
                 self.channels,
                 self._coding,
                 format=self._format.container,
+                compression_level=self._format.compression,
             )
             for tag, text in self._metadata.items():
                 if tag in TAGS and text and tag != "software":
@@ -123,11 +119,8 @@ class Writer:
                 f"block: found the shape {list(block.shape)}, expected [{self.channels}, n]"
             )
         for start in range(0, block.shape[1], _CHUNK_SAMPLES):
-            part = block[:, start : start + _CHUNK_SAMPLES].T.astype(np.float32)
-            self._taken += len(part)
-            if self._resampler is not None:
-                part = self._resampler.resample_chunk(np.ascontiguousarray(self._safe(part)))
-            self._put(part)
+            part = self._safe(block[:, start : start + _CHUNK_SAMPLES])
+            self._put(self._resampler.feed(part))
 
     def _safe(self, part: FloatArray) -> FloatArray:
         bad = ~(np.abs(part) <= 1.0)
@@ -139,14 +132,14 @@ class Writer:
     def _put(self, part: FloatArray) -> None:
         if self._file is None:
             raise InputError("Writer: found a write outside its `with` block; open it first")
-        if not len(part):
+        if part.shape[1] == 0:
             return
         try:
-            self._file.write(_quantised(self._safe(part), self._coding))
+            self._file.write(_quantised(self._safe(part).T, self._coding))
         except (OSError, sf.SoundFileError, AssertionError) as error:
             # soundfile asserts that all was written; a full disk ends up there.
             raise self._failed(error) from error
-        self._written += len(part)
+        self._written += part.shape[1]
         size = self._written * self.channels * _SAMPLE_BYTES.get(self._coding, 0)
         if self._format.container == "WAV" and size > _WAV_LIMIT_BYTES:
             raise InputError(
@@ -155,8 +148,7 @@ class Writer:
             )
 
     def _finish(self) -> None:
-        if self._resampler is not None:
-            self._flush_resampler(self._resampler)
+        self._put(self._resampler.finish())
         if self._file is not None:
             self._file.close()
         if self._clipped:
@@ -165,14 +157,6 @@ class Writer:
             os.fsync(file.fileno())
         self._temporary.replace(self.path)
         _sync_folder(self.path.parent)
-
-    def _flush_resampler(self, resampler: soxr.ResampleStream) -> None:
-        rest = resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
-        wanted = resampled_length(self._taken, self.sample_rate_hz, self.file_rate_hz)
-        missing = wanted - self._written
-        tail = np.zeros((max(missing, 0), self.channels), np.float32)
-        tail[: len(rest)] = rest[: len(tail)]
-        self._put(tail)
 
     def _discard(self) -> None:
         if self._file is not None:
