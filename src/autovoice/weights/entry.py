@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -78,6 +79,18 @@ class CacheEntry:
         offered = ", ".join(file.name for file in self.model.files)
         raise WeightsError(f"{self.model.name} has no file {name!r}; it has: {offered}")
 
+    def mark_asked(self, name: str) -> None:
+        """Remember that somebody uses the raw file ``name``, so that conversion leaves it."""
+        marker = self.files_dir / f".asked-{name}"
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+    def drop_unused(self) -> None:
+        """Remove raw files that only the converter wanted."""
+        for file in self.model.files:
+            if not file.keep and not (self.files_dir / f".asked-{file.name}").exists():
+                self.file_path(file.name).unlink(missing_ok=True)
+
     # -- tensors -----------------------------------------------------------------------------
 
     @property
@@ -131,7 +144,13 @@ class CacheEntry:
         """
         from safetensors.torch import save_file
 
-        module = importlib.import_module(f"{converters}.{self.model.converter}")
+        try:
+            module = importlib.import_module(f"{converters}.{self.model.converter}")
+        except ImportError as error:
+            raise WeightsError(
+                f"the converter of {self.model.name} cannot be loaded ({error}); install a "
+                "complete autovoice package"
+            ) from error
         function = cast("ConvertFunction", module.convert)
         tensors, metadata = function({f.name: self.file_path(f.name) for f in self.model.files})
         self._manifest_path.unlink(missing_ok=True)
@@ -169,8 +188,9 @@ class CacheEntry:
     def stale_dirs(self) -> list[Path]:
         """Return folders of other source files or of an older converter."""
         current = {self.files_dir}
-        if self.model.converter is not None:
-            current.add(self.tensors_dir)
+        with contextlib.suppress(WeightsError):  # no converter here: its output is stale too
+            if self.model.converter is not None:
+                current.add(self.tensors_dir)
         return [p for p in sorted(self.folder.glob("*-*")) if p.is_dir() and p not in current]
 
 

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -43,9 +43,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         ResourceError: the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Not mkstemp: its files are the owner's alone, and a cache may be shared.
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     try:
         with disk_full_is_resource_error(target):
             yield temporary

