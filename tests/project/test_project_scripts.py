@@ -1,0 +1,88 @@
+"""The project's own scripts do what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import check_file_length
+import show_score
+
+RESULT = {
+    "output": "demo/cover.wav",
+    "seconds": 10.0,
+    "semitones": -3,
+    "voice": "kumo",
+    "device": "cpu",
+    "timings": {"separate": 2.0, "convert": 6.0},
+    "score": {
+        "pitch_error_cents": 4.56,
+        "pitch_within_50_cents": 0.951,
+        "similarity_target": 0.71,
+        "similarity_floor": 0.5,
+        "similarity_source": None,
+        "length_error_samples": 0,
+    },
+}
+
+
+def write_function(path: Path, lines: int) -> None:
+    """Write a file with one function of ``lines`` lines."""
+    path.write_text("def f():\n" + "    x = 1\n" * (lines - 1), encoding="utf-8")
+
+
+def test_short_files_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_function(tmp_path / "short.py", check_file_length.MAX_FUNCTION_LINES)
+    assert check_file_length.main([str(tmp_path / "short.py")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_long_function_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_function(tmp_path / "long.py", check_file_length.MAX_FUNCTION_LINES + 1)
+    assert check_file_length.main([str(tmp_path / "long.py")]) == 1
+    assert "long.py:1: f has 51 lines" in capsys.readouterr().err
+
+
+def test_a_long_method_with_decorator_is_measured_from_its_def(tmp_path: Path) -> None:
+    body = "".join("        x = 1\n" for _ in range(50))
+    source = "class C:\n    @property\n    async def f(self):\n" + body
+    assert list(check_file_length.long_functions(source)) == [(3, "f", 51)]
+
+
+def test_a_long_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for suffix in (".py", ".cu"):
+        path = tmp_path / f"long{suffix}"
+        path.write_text("// 1\n".replace("//", "#") * 401, encoding="utf-8")
+        assert check_file_length.main([str(path)]) == 1
+        assert "401 lines, at most 400" in capsys.readouterr().err
+
+
+def test_other_files_are_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("line\n" * 1000, encoding="utf-8")
+    assert check_file_length.main([str(tmp_path / "notes.md")]) == 0
+
+
+def test_the_score_is_shown_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "score.json"
+    path.write_text(json.dumps(RESULT), encoding="utf-8")
+    assert show_score.main([str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "demo/cover.wav: 10.0 s sung by kumo" in shown
+    assert "8.0 s on cpu (0.80 x real time)" in shown
+    assert "shift: -3 semitones" in shown
+    assert "median pitch error: 4.6 cents" in shown
+    assert "similarity to the first singer: not measured" in shown
+
+
+def test_a_total_is_not_counted_twice() -> None:
+    timed = {**RESULT, "timings": {"separate": 2.0, "convert": 6.0, "total": 9.0}}
+    lines = list(show_score.summary(timed))
+    assert "9.0 s on cpu" in lines[1]
+    assert "total" not in lines[2]
+
+
+def test_the_score_wants_one_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_score.main([]) == 2
+    assert "Usage" in capsys.readouterr().err
