@@ -1,1 +1,71 @@
-"""AutoVoice: a song in, the same song sung by another voice out."""
+"""AutoVoice: a song in, the same song sung by another voice out.
+
+>>> import autovoice
+>>> cover = autovoice.convert("song.mp3", "kumo")  # doctest: +SKIP
+>>> cover.save("cover.wav")  # doctest: +SKIP
+
+Names are loaded when they are first used, so that the import itself is quick; their types are in
+``__init__.pyi``, which is the list of all that is public.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Audio": "types",
+    "AutoVoiceError": "errors",
+    "Cancelled": "engine",
+    "Conversion": "engine",
+    "Engine": "engine",
+    "InputError": "errors",
+    "Progress": "engine",
+    "ResourceError": "errors",
+    "ScoreCard": "types",
+    "UnsupportedAudio": "errors",
+    "Voice": "voices",
+    "VoiceError": "errors",
+    "WeightsError": "errors",
+}
+
+__all__ = [*_HOMES, "__version__", "convert"]  # noqa: PLE0604 - the keys are names
+
+
+def convert(
+    song: Any, voice: Any, *, device: str = "auto", vram_bytes: Any = None, **options: Any
+) -> Any:
+    """Sing a song in another voice, and score the result.
+
+    For many calls keep an ``Engine``: its networks stay loaded.
+
+    Args:
+        song: a path, ``Audio``, or ``(samples [C, T], sample_rate_hz)``.
+        voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+        device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
+        vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
+        options: as for ``Engine.convert``.
+
+    Raises:
+        AutoVoiceError: see ``Engine.convert``.
+    """
+    engine = import_module("autovoice.engine").Engine(device, vram_bytes)
+    target = engine.voice(voice)
+    conversion = engine.convert(song, target, **options)
+    judge = import_module("autovoice.eval.summary").score
+    return conversion.scored_by(judge, target.embedding)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'autovoice' has no attribute {name!r}")
+    value = getattr(import_module(f"autovoice.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

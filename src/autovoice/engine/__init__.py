@@ -1,1 +1,19 @@
-"""The room `engine`."""
+"""The engine: the one room that knows the order of the stages."""
+
+from __future__ import annotations
+
+from autovoice.engine.engine import Engine
+from autovoice.engine.load import Song
+from autovoice.engine.progress import Cancelled, Progress
+from autovoice.engine.results import Conversion, ConversionStems
+from autovoice.engine.stages import Builders
+
+__all__ = [
+    "Builders",
+    "Cancelled",
+    "Conversion",
+    "ConversionStems",
+    "Engine",
+    "Progress",
+    "Song",
+]

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from autovoice.errors import ResourceError, VoiceError
 from autovoice.types import Audio
 from autovoice.voices.builtin import BUILTIN_VOICES, builtin_voice
@@ -86,7 +84,9 @@ class Resolver:
     def _cache_folder(self) -> Path:
         if self.cache is not None:
             return self.cache
-        return Path(platformdirs.user_cache_dir("autovoice", appauthor=False)) / "voices"
+        from autovoice.weights.paths import cache_root
+
+        return cache_root() / "voices"
 
 
 def _is_file(path: Path) -> bool:

@@ -69,14 +69,22 @@ class VoiceStore:
         Raises:
             VoiceError: the name is that of a built-in voice, or taken and ``replace`` is off.
         """
-        path = self.path(voice.name)
-        if voice.name.lower() in BUILTIN_VOICES:
-            raise VoiceError(f"{voice.name!r} is a built-in voice; choose another name")
+        self.check_free(voice.name, replace=replace)
+        return write_voice(voice, self.path(voice.name))
+
+    def check_free(self, name: str, *, replace: bool = False) -> None:
+        """Check that a voice may be kept under ``name``.
+
+        Raises:
+            VoiceError: as for ``save``.
+        """
+        path = self.path(name)
+        if name.lower() in BUILTIN_VOICES:
+            raise VoiceError(f"{name!r} is a built-in voice; choose another name")
         if path.exists() and not replace:
             raise VoiceError(
-                f"a voice called {voice.name!r} exists; choose another name or replace it (--force)"
+                f"a voice called {name!r} exists; choose another name or replace it (--force)"
             )
-        return write_voice(voice, path)
 
     def delete(self, name: str) -> None:
         """Delete a stored voice.

@@ -1,0 +1,34 @@
+from pathlib import Path
+from typing import Literal
+
+from autovoice.engine import Cancelled as Cancelled
+from autovoice.engine import Conversion as Conversion
+from autovoice.engine import Engine as Engine
+from autovoice.engine import Progress as Progress
+from autovoice.engine import Song
+from autovoice.engine.progress import Cancel, Listener
+from autovoice.errors import AutoVoiceError as AutoVoiceError
+from autovoice.errors import InputError as InputError
+from autovoice.errors import ResourceError as ResourceError
+from autovoice.errors import UnsupportedAudio as UnsupportedAudio
+from autovoice.errors import VoiceError as VoiceError
+from autovoice.errors import WeightsError as WeightsError
+from autovoice.types import Audio as Audio
+from autovoice.types import ScoreCard as ScoreCard
+from autovoice.voices import Voice as Voice
+
+__version__: str
+
+def convert(
+    song: Song,
+    voice: str | Path | Voice | Audio,
+    *,
+    device: str = "auto",
+    vram_bytes: int | str | None = None,
+    semitones: int | Literal["auto"] = "auto",
+    separate: bool = True,
+    preset: Literal["fast", "balanced", "best"] = "balanced",
+    seed: int = 0,
+    progress: Listener | None = None,
+    cancel: Cancel | None = None,
+) -> Conversion: ...

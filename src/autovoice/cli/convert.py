@@ -1,0 +1,140 @@
+"""``autovoice convert``: songs in, covers out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autovoice.cli.jobs import Job, Report, plan_jobs
+from autovoice.errors import AutoVoiceError
+
+
+@click.command()
+@click.argument("songs", metavar="SONG...", nargs=-1, required=True)
+@click.option(
+    "--voice",
+    required=True,
+    help="Built-in name, stored voice, .voice file, or a recording of 3 s or more.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="File to write (wav, flac, mp3, ogg, opus), or a folder; a file there is replaced.",
+)
+@click.option(
+    "--semitones",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Shift of the melody, -24 to 24; auto picks the octave that fits the voice.",
+)
+@click.option("--no-separate", is_flag=True, help="The song is a voice alone: do not take it out.")
+@click.option(
+    "--stems",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also write vocals.wav, backing.wav and converted.wav there.",
+)
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
+@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
+@click.option(
+    "--preset",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also write the result with its score as <song>.json there.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def convert(  # noqa: PLR0917 - one argument for each option of the command
+    songs: tuple[str, ...],
+    voice: str,
+    output: str,
+    semitones: str,
+    no_separate: bool,
+    stems: Path | None,
+    device: str,
+    vram: str | None,
+    preset: str,
+    report: Path | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Sing songs in another voice.
+
+    SONG is a file (WAV, FLAC, MP3, OGG, Opus) or the word `demo`, the song that comes with
+    AutoVoice (write ./demo for a file of that name). With many SONGs the output is a folder; a
+    song that fails does not stop the others, and the exit code tells that one did.
+    """
+    from autovoice.config import options_from
+
+    options = {
+        "semitones": semitones,
+        "separate": not no_separate,
+        "preset": preset,
+        "seed": seed,
+    }
+    options_from({**options, "device": device, "vram_bytes": vram})
+    jobs = plan_jobs(songs, output, stems=stems, report=report)
+    engine = make_engine(device, vram)
+    target = engine.voice(voice)
+    reports = [_run(engine, job, target, options, alone=len(jobs) == 1) for job in jobs]
+    _print(reports, as_json=as_json, alone=len(jobs) == 1)
+    return max(report.exit_code for report in reports)
+
+
+def make_engine(device: str, vram: str | None) -> Any:
+    """Build the engine that serves all songs of the call."""
+    from autovoice.engine import Engine
+
+    return Engine(device, vram)
+
+
+def _run(engine: Any, job: Job, voice: Any, options: dict[str, Any], *, alone: bool) -> Report:
+    """Convert one song; in a batch an error becomes part of the report."""
+    from autovoice.cli.progress import shown
+
+    try:
+        job.check()
+        with shown(job.label) as listener:
+            conversion = engine.convert(job.source(), voice, progress=listener, **options)
+            conversion = _scored(conversion, voice)
+        return job.write(conversion)
+    except AutoVoiceError as error:
+        if alone or error.exit_code == 130:
+            raise
+        click.echo(f"error: {job.label}: {error}", err=True)
+        return Report(job.label, error=str(error), exit_code=error.exit_code)
+
+
+def _scored(conversion: Any, voice: Any) -> Any:
+    from autovoice.eval.summary import score
+
+    return conversion.scored_by(score, voice.speaker.embedding)
+
+
+def _print(reports: Sequence[Report], *, as_json: bool, alone: bool) -> None:
+    if as_json:
+        failed = [{"song": r.song, "error": r.error} for r in reports if r.error]
+        results = [r.result for r in reports if r.result]
+        value = results[0] if alone else {"results": results, "failed": failed}
+        click.echo(json.dumps(value, allow_nan=False, ensure_ascii=False))
+        return
+    for report in reports:
+        for line in report.lines():
+            click.echo(line)
+    failures = sum(bool(report.error) for report in reports)
+    if failures:
+        click.echo(f"{failures} of {len(reports)} songs failed", err=True)
+    sys.stdout.flush()

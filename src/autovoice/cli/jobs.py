@@ -1,0 +1,180 @@
+"""What a call of ``autovoice convert`` has to do: which song becomes which file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autovoice.errors import InputError, ResourceError
+
+if TYPE_CHECKING:
+    from autovoice.engine import Conversion
+
+DEMO = "demo"
+_KEPT_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of one song: a result, or an error."""
+
+    song: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    exit_code: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield what to tell people."""
+        if not self.result:
+            return
+        result, total = self.result, self.result["timings"]["total"]
+        speed = total / max(result["seconds"], 1e-9)
+        yield (
+            f"{result['output']}: {result['seconds']:.1f} s sung by {result['voice']}, "
+            f"{result['semitones']:+d} semitones, in {total:.1f} s on {result['device']} "
+            f"({speed:.2f} x real time)"
+        )
+        score = result["score"]
+        parts = [
+            _part(score, "pitch_error_cents", "pitch error {:.1f} cents"),
+            _part(score, "similarity_target", "similarity to the voice {:.2f}"),
+            _part(score, "similarity_floor", "before {:.2f}"),
+        ]
+        if any(parts):
+            yield "  " + ", ".join(filter(None, parts))
+        yield from (f"  note: {note}" for note in result["notes"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One song and what to write.
+
+    Args:
+        song: a path, or the word ``demo``.
+        output: file for the cover.
+        stems: folder for the stems, if any.
+        report: file for the result as JSON, if any.
+    """
+
+    song: str
+    output: Path
+    stems: Path | None = None
+    report: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call the song."""
+        return self.song
+
+    def source(self) -> Path:
+        """Return the file to read."""
+        if self.song != DEMO:
+            return Path(self.song)
+        from autovoice import weights
+
+        return weights.file("demo-song", "audio_example.mp3")
+
+    def check(self) -> None:
+        """Fail now rather than after minutes of work.
+
+        Raises:
+            InputError: the song cannot be read, or the output cannot hold it.
+            ResourceError: the output folder cannot be written.
+        """
+        from autovoice import io
+
+        source = self.source()
+        info = io.probe(source)
+        io.Writer(self.output, info.sample_rate_hz, info.channels)
+        if self.output.exists() and self.output.samefile(source):
+            raise InputError(f"{self.output}: the output would replace the song; name another file")
+        for folder in (self.output.parent, self.stems, self.report and self.report.parent):
+            if folder is not None:
+                _make_folder(folder)
+
+    def write(self, conversion: Conversion) -> Report:
+        """Write cover, stems and report, and return what to tell."""
+        conversion.save(self.output)
+        result = as_dict(conversion, self.output)
+        if self.stems is not None:
+            paths = conversion.save_stems(self.stems)
+            result["stems"] = {name: str(path) for name, path in paths.items()}
+        if self.report is not None:
+            text = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=2)
+            temporary = self.report.with_name(f".{self.report.name}.{os.getpid()}.tmp")
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(self.report)
+        return Report(self.label, result=result)
+
+
+def as_dict(conversion: Conversion, output: Path) -> dict[str, Any]:
+    """Return the object that ``--json`` prints."""
+    return {
+        "output": str(output),
+        "seconds": conversion.audio.seconds,
+        "semitones": conversion.semitones,
+        "voice": conversion.voice,
+        "device": conversion.device,
+        "timings": {name: round(s, 4) for name, s in conversion.timings.items()},
+        "score": asdict(conversion.score) if conversion.score is not None else {},
+        "notes": list(conversion.notes),
+    }
+
+
+def plan_jobs(
+    songs: Sequence[str], output: str, *, stems: Path | None = None, report: Path | None = None
+) -> list[Job]:
+    """Return a job for each song.
+
+    One song goes to ``output``, or into it when it is a folder or ends with a slash. Many songs go
+    into the folder ``output``, each under its own name and, where that can be written, its own
+    format; so do their stems and reports.
+
+    Raises:
+        InputError: many songs, but the output is a file.
+    """
+    alone, folder = len(songs) == 1, Path(output)
+    into_folder = not alone or folder.is_dir() or output.endswith(("/", os.sep))
+    if not alone and (folder.is_file() or folder.suffix.lower() in _KEPT_SUFFIXES):
+        raise InputError(f"{output}: {len(songs)} songs need a folder; name one with -o")
+    jobs: list[Job] = []
+    for song, name in zip(songs, _names(songs), strict=True):
+        suffix = Path(song).suffix.lower()
+        file = name + (suffix if suffix in _KEPT_SUFFIXES else ".wav")
+        target = folder / file if into_folder else folder
+        own_stems = stems if alone or stems is None else stems / name
+        jobs.append(Job(song, target, own_stems, report and report / f"{name}.json"))
+    return jobs
+
+
+def _names(songs: Sequence[str]) -> list[str]:
+    """Return a name for each song; songs of the same name get a number."""
+    names: list[str] = []
+    for song in songs:
+        stem = Path(song).stem or "song"
+        name, count = stem, 1
+        while name.casefold() in {known.casefold() for known in names}:
+            count += 1
+            name = f"{stem}-{count}"
+        names.append(name)
+    return names
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder}: found a file, expected a folder") from error
+    except OSError as error:
+        raise ResourceError(f"{folder}: cannot be made ({error.strerror})") from error
+    if not os.access(folder, os.W_OK):
+        raise ResourceError(f"{folder}: cannot be written; check its permissions")
+
+
+def _part(score: Mapping[str, Any], key: str, style: str) -> str:
+    value = score.get(key)
+    return "" if value is None else style.format(value)

@@ -1,0 +1,153 @@
+"""The engine: stages that are built once and serve many calls."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autovoice.config import options_from, parse_bytes, preset
+from autovoice.engine import devices
+from autovoice.engine.load import Song, load_song
+from autovoice.engine.pipeline import Pipeline
+from autovoice.engine.progress import Cancel, Listener, Reporter
+from autovoice.engine.results import Conversion, ConversionStems
+from autovoice.engine.scratch import Scratch
+from autovoice.engine.stages import Builders, Stages
+from autovoice.errors import ResourceError
+from autovoice.types import Audio
+from autovoice.voices import Resolver, Voice, VoiceStore
+
+log = logging.getLogger(__name__)
+STAGES = ("read", "separate", "analyse", "convert", "mix")
+
+
+class Engine:
+    """Convert songs; networks stay loaded from call to call.
+
+    One conversion runs at a time; calls from several threads wait for one another.
+
+    Args:
+        device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
+        vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
+        data_dir: folder of stored voices. Default: the user's (``AUTOVOICE_DATA_DIR``).
+        builders: how each stage is made. Default: the project's own.
+        scratch: where arrays for long songs live.
+
+    Raises:
+        InputError: the device or the cap makes no sense.
+        ResourceError: the GPU that was asked for cannot be used.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        vram_bytes: int | str | None = None,
+        *,
+        data_dir: str | Path | None = None,
+        builders: Builders | None = None,
+        scratch: Scratch | None = None,
+    ) -> None:
+        self.choice = devices.choose(device)
+        self.vram_bytes = None if vram_bytes is None else parse_bytes(vram_bytes)
+        devices.cap_memory(self.choice.device, self.vram_bytes)
+        self._stages = Stages(self.choice.device, builders or Builders())
+        self._scratch = scratch or Scratch()
+        self._lock = threading.Lock()
+        self.store = VoiceStore.default(data_dir)
+        self._resolver = Resolver(self.store, lambda: self._stages.encoders)
+        log.info("device %s: %s", self.choice.device, self.choice.reason)
+
+    @property
+    def device(self) -> str:
+        """Where the networks run now."""
+        return self._stages.device
+
+    def voice(self, voice: str | Path | Voice | Audio) -> Voice:
+        """Find a voice: built-in name, stored profile, ``.voice`` file, or a recording.
+
+        Raises:
+            VoiceError: nothing of that name exists; the message lists what does.
+        """
+        return self._resolver.resolve(voice)
+
+    def convert(
+        self,
+        song: Song,
+        voice: str | Path | Voice | Audio,
+        *,
+        progress: Listener | None = None,
+        cancel: Cancel | None = None,
+        **options: Any,
+    ) -> Conversion:
+        """Sing a song in another voice.
+
+        Args:
+            song: a path, ``Audio``, or ``(samples [C, T], sample_rate_hz)``.
+            voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+            progress: gets a ``Progress`` now and then. Default: nobody.
+            cancel: asked between pieces; True stops with ``Cancelled``. Default: never.
+            options: ``semitones`` (-24 to 24 or ``auto``), ``separate`` (True), ``preset``
+                (``fast``, ``balanced``, ``best``) and ``seed`` (0): see ``ConvertOptions``.
+
+        Raises:
+            InputError: the song, the voice or an option cannot be used.
+            WeightsError: weights are missing.
+            ResourceError: memory or disk ran out.
+            Cancelled: the caller asked to stop.
+        """
+        wanted = options_from(_of_a_call(options))
+        reporter = Reporter(STAGES, listener=progress, cancel=cancel)
+        with self._lock, _memory_errors(), reporter.timed("total"), self._seeded():
+            chosen = preset(wanted.preset)
+            self._stages.mixed_precision = chosen.mixed_precision and self.device != "cpu"
+            pipeline = Pipeline(self._stages, chosen, reporter, wanted.seed, self._scratch)
+            with reporter.stage("read"), reporter.timed("read"):
+                target = self.voice(voice)
+                audio = load_song(song, self._scratch)
+            stems = pipeline.separate(audio, mixed=wanted.separate)
+            vocal = pipeline.analyse(stems.vocals)
+            semitones = pipeline.fit(vocal, target.speaker, wanted.semitones)
+            converted = pipeline.convert(vocal, target.speaker, semitones)
+            cover = pipeline.mix(converted, stems)
+        return Conversion(
+            audio=Audio(cover.samples, cover.sample_rate_hz, audio.metadata),
+            stems=ConversionStems(stems.vocals, stems.backing, converted),
+            semitones=semitones,
+            voice=target.name,
+            device=self.device,
+            timings=dict(reporter.timings),
+            notes=tuple(pipeline.notes),
+        )
+
+    @contextlib.contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Keep the caller's random state out of the work, and the work out of it."""
+        import torch
+
+        index = [torch.device(self.device).index or 0] if self.device != "cpu" else []
+        with torch.random.fork_rng(devices=index):
+            yield
+
+
+def _of_a_call(options: dict[str, Any]) -> dict[str, Any]:
+    """Keep out what belongs to the engine and cannot change from call to call."""
+    from autovoice.errors import InputError
+
+    for key in ("device", "vram_bytes"):
+        if key in options:
+            raise InputError(f"option {key!r} belongs to Engine(...), not to a single conversion")
+    return options
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise ResourceError(
+            "out of memory; close other programs, use --preset fast, or cut the song"
+        ) from error

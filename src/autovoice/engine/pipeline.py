@@ -1,0 +1,218 @@
+"""The order of the stages: separate, then pitch, words and loudness, convert, vocode, mix."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autovoice.config import Preset
+from autovoice.engine import devices
+from autovoice.engine.chunks import (
+    TICKS_PER_S,
+    Chunk,
+    curve_between,
+    per_tick,
+    pitch_between,
+    plan,
+    window,
+)
+from autovoice.engine.progress import Reporter
+from autovoice.engine.resampling import mono_at
+from autovoice.engine.scratch import Scratch, relax
+from autovoice.engine.stages import Stages
+from autovoice.errors import InputError, ResourceError
+from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, Speaker, Stems
+
+log = logging.getLogger(__name__)
+LISTEN_HZ = 16_000
+MODEL_HZ = 24_000
+LISTEN_TICK = LISTEN_HZ // TICKS_PER_S
+MODEL_TICK = MODEL_HZ // TICKS_PER_S
+LEAST_CHUNK_S = 3.0
+_ENERGY_BLOCK_TICKS = 60 * TICKS_PER_S
+
+
+@dataclass(frozen=True, eq=False)
+class Vocal:
+    """A source vocal as the networks hear it, and what was found in it.
+
+    Args:
+        ticks: its length, rounded up.
+        at_16k, at_24k: mono samples, filled up with silence to whole ticks.
+        pitch, energy, activity: curves over all of it.
+    """
+
+    ticks: int
+    at_16k: FloatArray
+    at_24k: FloatArray
+    pitch: Pitch
+    energy: Curve
+    activity: Curve
+
+
+@dataclass
+class Pipeline:
+    """Run the stages over one song.
+
+    Args:
+        stages: who does the work.
+        preset: how long pieces are.
+        reporter: hears how far it is.
+        seed: start of every random number, for each piece anew.
+        scratch: where long arrays live.
+    """
+
+    stages: Stages
+    preset: Preset
+    reporter: Reporter
+    seed: int = 0
+    scratch: Scratch = field(default_factory=Scratch)
+    notes: list[str] = field(default_factory=list)
+
+    def separate(self, song: Audio, *, mixed: bool) -> Stems:
+        """Take the vocals out of a mix, or leave an a cappella recording as it is."""
+        with self.reporter.stage("separate"), self.reporter.timed("separate"):
+            separator = self.stages.separator if mixed else self.stages.identity
+            return separator.separate(song, progress=self.reporter.at)
+
+    def analyse(self, vocals: Audio) -> Vocal:
+        """Find melody, loudness and activity of a vocal."""
+        with self.reporter.stage("analyse"):
+            ticks = max(TICKS_PER_S, math.ceil(vocals.seconds * TICKS_PER_S))
+            at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
+            at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
+            self.reporter.at(0.2)
+            with self.reporter.timed("pitch"):
+                pitch = self.stages.pitch.track(at_16k)
+            self.reporter.at(0.7)
+            with self.reporter.timed("loudness"):
+                energy = self._energy(at_24k, ticks)
+                activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
+            return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
+
+    def fit(self, vocal: Vocal, speaker: Speaker, semitones: int | str) -> int:
+        """Return the shift to apply, in semitones."""
+        if isinstance(semitones, int):
+            return semitones
+        if not (vocal.pitch.f0_hz > 0).any() or speaker.f0_median_hz <= 0:
+            self.notes.append("no pitch to fit the octave to: the melody is not shifted")
+            return 0
+        return int(self.stages.builders.fit(vocal.pitch, speaker))
+
+    def convert(self, vocal: Vocal, speaker: Speaker, semitones: int) -> Audio:
+        """Sing the vocal in another voice.
+
+        When the device runs out of memory, pieces are halved, and at last the CPU takes over.
+
+        Raises:
+            ResourceError: memory ran out on the CPU too.
+        """
+        longest_s = self.preset.chunk_s
+        with self.reporter.stage("convert"):
+            while True:
+                try:
+                    return self._convert(vocal, speaker, semitones, longest_s)
+                except RuntimeError as error:
+                    if not devices.out_of_memory(error):
+                        raise
+                    problem = str(error)
+                longest_s = self._after_out_of_memory(longest_s, problem)
+
+    def mix(self, converted: Audio, stems: Stems) -> Audio:
+        """Put the new vocal where the old one was."""
+        with self.reporter.stage("mix"), self.reporter.timed("mix"):
+            mixed = self.stages.builders.mix(converted, stems)
+        if mixed.samples.shape != stems.backing.samples.shape:
+            found, wanted = list(mixed.samples.shape), list(stems.backing.samples.shape)
+            raise InputError(f"mix: found {found}, expected {wanted}")
+        return mixed
+
+    def _convert(self, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float) -> Audio:
+        active = per_tick(vocal.activity, vocal.ticks)
+        chunks = plan(
+            vocal.ticks,
+            longest=round(longest_s * TICKS_PER_S),
+            context=math.ceil(self.preset.context_s * TICKS_PER_S),
+            crossfade=self.preset.crossfade_s * TICKS_PER_S,
+            activity=active,
+        )
+        out = self.scratch.zeros(1, vocal.ticks * MODEL_TICK)
+        for chunk in chunks:
+            if active[chunk.left : chunk.right].any():
+                samples = self._piece(vocal, speaker, semitones, chunk)
+                span = slice(chunk.left * MODEL_TICK, chunk.right * MODEL_TICK)
+                out[0, span] += samples * window(chunk, MODEL_TICK)
+                relax(out)
+            self.reporter.at(chunk.stop / vocal.ticks)
+        return Audio(out, MODEL_HZ)
+
+    def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
+        """Convert one piece with its context, ``[samples]`` at 24 kHz."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
+        with timed("words"):
+            cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
+            content = self.stages.content.encode(cut)
+        analysis = Analysis(
+            pitch=pitch_between(vocal.pitch, *times),
+            content=content,
+            energy=curve_between(vocal.energy, *times),
+            activity=curve_between(vocal.activity, *times),
+            seconds=chunk.stop_s - chunk.start_s,
+        )
+        with timed("convert"):
+            features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
+        with timed("vocode"):
+            audio = self.stages.vocoder.synthesise(features, speaker)
+        return _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
+
+    def _energy(self, at_24k: FloatArray, ticks: int) -> Curve:
+        """Measure the energy curve in blocks of a minute."""
+        parts: list[FloatArray] = []
+        curve = Curve(np.zeros(0, np.float32), 1.0)
+        for start in range(0, ticks, _ENERGY_BLOCK_TICKS):
+            left = max(0, start - TICKS_PER_S)
+            stop = min(ticks, start + _ENERGY_BLOCK_TICKS)
+            right = min(ticks, stop + TICKS_PER_S)
+            curve = self.stages.builders.energy(at_24k[left * MODEL_TICK : right * MODEL_TICK])
+            first = round((start - left) / TICKS_PER_S / curve.hop_s)
+            count = round((stop - start) / TICKS_PER_S / curve.hop_s)
+            last = None if stop == ticks else first + count
+            parts.append(curve.values[first:last])
+        return Curve(np.concatenate(parts), curve.hop_s, curve.offset_s)
+
+    def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
+        """Return the piece length for the next try, after moving to the CPU where need be."""
+        device = self.stages.device
+        devices.release(device)
+        if device == "cpu":
+            raise ResourceError(
+                f"out of memory ({problem}); close other programs or use --preset fast"
+            )
+        if longest_s / 2 >= LEAST_CHUNK_S:
+            self.notes.append(f"{device} ran out of memory: pieces of {longest_s / 2:g} s")
+            log.warning(self.notes[-1])
+            return longest_s / 2
+        self.notes.append(f"{device} ran out of memory: went on on the CPU")
+        log.warning(self.notes[-1])
+        self.stages.move("cpu")
+        devices.release(device)
+        return self.preset.chunk_s
+
+
+def _fitted(audio: Audio, length: int) -> FloatArray:
+    """Return mono samples of exactly ``length``: a frame more or less is cut or filled up."""
+    samples = audio.samples[0]
+    if audio.sample_rate_hz != MODEL_HZ or abs(len(samples) - length) > MODEL_TICK:
+        raise InputError(
+            f"vocoder: found {len(samples)} samples at {audio.sample_rate_hz} Hz, "
+            f"expected {length} at {MODEL_HZ} Hz"
+        )
+    fitted: FloatArray = np.zeros(length, np.float32)
+    fitted[: len(samples)] = samples[:length]
+    return fitted

@@ -1,0 +1,83 @@
+"""What a conversion returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autovoice.types import Audio, FloatArray, ScoreCard, Stems
+
+STEM_NAMES = ("vocals", "backing", "converted")
+
+
+@dataclass(frozen=True, eq=False)
+class ConversionStems(Stems):
+    """The parts of a cover, each as long as the song.
+
+    Args:
+        vocals: the source vocal.
+        backing: everything else.
+        converted: the new vocal, placed like the source vocal.
+    """
+
+    converted: Audio
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """A cover and how it came about.
+
+    Args:
+        audio: the mix, as long as the song.
+        stems: its parts.
+        semitones: the shift that was applied.
+        voice: name of the target voice.
+        device: where the voice model ran in the end.
+        timings: seconds by stage; ``total`` is the whole call.
+        notes: what went otherwise than asked for, in words.
+        score: the score summary; None when it was not asked for.
+    """
+
+    audio: Audio
+    stems: ConversionStems
+    semitones: int
+    voice: str
+    device: str
+    timings: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    score: ScoreCard | None = None
+
+    def scored_by(
+        self, judge: Callable[[Audio, Audio, FloatArray, int], ScoreCard], reference: FloatArray
+    ) -> Conversion:
+        """Return the same conversion with its score.
+
+        Args:
+            judge: ``(converted, source vocal, reference, semitones) -> ScoreCard``.
+            reference: ``[256]``, the speaker embedding of the target voice.
+        """
+        begin_s = time.perf_counter()
+        card = judge(self.stems.converted, self.stems.vocals, reference, self.semitones)
+        timings = {**self.timings, "score": time.perf_counter() - begin_s}
+        return replace(self, score=card, timings=timings)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the cover; the ending chooses the format (wav, flac, mp3, ogg, opus)."""
+        from autovoice import io
+
+        target = Path(path)
+        io.write(self.audio, target)
+        return target
+
+    def save_stems(self, folder: str | Path) -> dict[str, Path]:
+        """Write ``vocals.wav``, ``backing.wav`` and ``converted.wav`` and return their paths."""
+        from autovoice import io
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        paths = {name: target / f"{name}.wav" for name in STEM_NAMES}
+        for name, path in paths.items():
+            io.write(getattr(self.stems, name), path)
+        return paths

@@ -1,0 +1,217 @@
+"""The stages as the pipeline sees them, and where each is built.
+
+This is the only place that names the implementations: to replace a stage, change one line of
+``Builders``. Nothing is built before it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autovoice.types import Analysis, Audio, Content, Curve, FloatArray, Pitch, Speaker, Stems
+
+if TYPE_CHECKING:
+    from autovoice.voices import Encoders
+
+log = logging.getLogger(__name__)
+
+
+class Separator(Protocol):
+    """Take a mix apart."""
+
+    def separate(self, audio: Audio, progress: Callable[[float], None] | None = None) -> Stems:
+        """Return vocals and backing of ``audio``."""
+
+
+class PitchTracker(Protocol):
+    """Follow the melody."""
+
+    def track(self, samples: FloatArray) -> Pitch:
+        """Return the pitch of ``samples: [T]`` at 16 kHz."""
+
+
+class ContentEncoder(Protocol):
+    """Hear the words."""
+
+    def encode(self, samples: FloatArray) -> Content:
+        """Return the words of ``samples: [T]`` at 16 kHz."""
+
+
+class Converter(Protocol):
+    """Say the same in another voice."""
+
+    def convert(self, analysis: Analysis, speaker: Speaker, *, semitones: int) -> Any:
+        """Return what the vocoder reads."""
+
+
+class Vocoder(Protocol):
+    """Make sound of features."""
+
+    def synthesise(self, features: Any, speaker: Speaker) -> Audio:
+        """Return 24 kHz mono audio."""
+
+
+def _spleeter(device: str) -> Separator:
+    from autovoice.separate import SpleeterSeparator
+
+    return SpleeterSeparator(device=device)
+
+
+def _identity(_device: str) -> Separator:
+    from autovoice.separate import IdentitySeparator
+
+    return IdentitySeparator()
+
+
+def _pitch(device: str) -> PitchTracker:
+    from autovoice.analyse.pitch import SwiftF0Tracker
+
+    return SwiftF0Tracker(device=device)
+
+
+def _content(device: str) -> ContentEncoder:
+    from autovoice.analyse.content import ContentEncoder as Whisper
+
+    return Whisper(device=device)
+
+
+def _converter(device: str) -> Converter:
+    from autovoice.convert import Converter as Adapter
+
+    return Adapter(device=device)
+
+
+def _vocoder(device: str) -> Vocoder:
+    from autovoice.vocode import Vocoder as Decoder
+
+    return Decoder(device=device)
+
+
+def _energy(samples: FloatArray) -> Curve:
+    from autovoice.analyse.loudness import decoder_energy
+
+    return decoder_energy(samples)
+
+
+def _activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
+    from autovoice.analyse.activity import activity
+
+    return activity(samples, sample_rate_hz, pitch)
+
+
+def _fit(pitch: Pitch, speaker: Speaker) -> int:
+    from autovoice.convert.fit import semitones_auto
+
+    return semitones_auto(pitch, speaker)
+
+
+def _mix(converted: Audio, stems: Stems) -> Audio:
+    from autovoice.mix import mix
+
+    return mix(converted, stems)
+
+
+def _encoders(device: str) -> Encoders:
+    from autovoice.voices import encoders_on
+
+    return encoders_on(device)
+
+
+@dataclass(frozen=True)
+class Builders:
+    """How each stage is made: networks from a device, the rest are plain functions."""
+
+    separator: Callable[[str], Separator] = _spleeter
+    identity: Callable[[str], Separator] = _identity
+    pitch: Callable[[str], PitchTracker] = _pitch
+    content: Callable[[str], ContentEncoder] = _content
+    converter: Callable[[str], Converter] = _converter
+    vocoder: Callable[[str], Vocoder] = _vocoder
+    encoders: Callable[[str], Encoders] = _encoders
+    energy: Callable[[FloatArray], Curve] = _energy
+    activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
+    fit: Callable[[Pitch, Speaker], int] = _fit
+    mix: Callable[[Audio, Stems], Audio] = _mix
+
+
+@dataclass
+class Stages:
+    """Stages on a device, each built when it is first used and kept for the next call.
+
+    Args:
+        device: ``cpu`` or ``cuda:N``.
+        builders: how each is made. Default: the project's own.
+        mixed_precision: run networks in half precision.
+    """
+
+    device: str
+    builders: Builders = field(default_factory=Builders)
+    mixed_precision: bool = False
+    _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def separator(self) -> Separator:
+        """The stage that takes the mix apart."""
+        separator: Separator = self._get("separator", self.builders.separator)
+        return separator
+
+    @property
+    def identity(self) -> Separator:
+        """The stage that leaves an a cappella recording as it is."""
+        identity: Separator = self._get("identity", self.builders.identity)
+        return identity
+
+    @property
+    def pitch(self) -> PitchTracker:
+        """The stage that follows the melody."""
+        pitch: PitchTracker = self._get("pitch", self.builders.pitch)
+        return pitch
+
+    @property
+    def content(self) -> ContentEncoder:
+        """The stage that hears the words."""
+        content: ContentEncoder = self._get("content", self.builders.content, retried=True)
+        return content
+
+    @property
+    def converter(self) -> Converter:
+        """The stage that changes the voice."""
+        converter: Converter = self._get("converter", self.builders.converter, retried=True)
+        return converter
+
+    @property
+    def vocoder(self) -> Vocoder:
+        """The stage that makes sound."""
+        vocoder: Vocoder = self._get("vocoder", self.builders.vocoder, retried=True)
+        return vocoder
+
+    @property
+    def encoders(self) -> Encoders:
+        """What listens to recordings of a voice."""
+        encoders: Encoders = self._get("encoders", self.builders.encoders)
+        return encoders
+
+    def move(self, device: str) -> None:
+        """Go on on another device; stages are built again there when they are next used."""
+        self._built.clear()
+        self.device = device
+
+    def _get(self, name: str, build: Callable[[str], Any], *, retried: bool = False) -> Any:
+        """Return a stage.
+
+        The pipeline itself tries ``retried`` stages again with shorter pieces when memory runs
+        out, so their own fall-back to the CPU is off.
+        """
+        from autovoice.nn.stage import NetworkStage
+
+        if name not in self._built:
+            log.debug("building %s on %s", name, self.device)
+            self._built[name] = build(self.device)
+        stage = self._built[name]
+        if isinstance(stage, NetworkStage):
+            stage.mixed_precision = self.mixed_precision
+            stage.cpu_fallback = not retried
+        return stage
