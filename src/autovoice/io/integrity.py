@@ -36,7 +36,10 @@ def lacks_end(path: Path) -> bool:
         file.seek(max(0, size - _OGG_TAIL_BYTES))
         tail = file.read()
     page = tail.rfind(b"OggS")
-    return page < 0 or len(tail) < page + 6 or not tail[page + 5] & 4
+    if page < 0 or len(tail) < page + 27 or not tail[page + 5] & 4:
+        return True
+    sizes = tail[page + 27 : page + 27 + tail[page + 26]]
+    return len(sizes) < tail[page + 26] or len(tail) < page + 27 + len(sizes) + sum(sizes)
 
 
 def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:

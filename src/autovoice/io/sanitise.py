@@ -96,7 +96,7 @@ class Levels:
         if offset.any():
             _log.warning("%s: a constant offset was taken away", name)
         if gain < 1.0:
-            _log.warning("%s: its peak of %.3g was brought down to 1", name, peak)
+            _log.warning("%s: its peak of %.4f was brought down to 1", name, peak)
         return Correction(offset, gain)
 
 
