@@ -1,4 +1,4 @@
-"""Put back short jumps of an octave."""
+"""Put octaves right: where the partials deny them, and where they jump for a moment only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,29 @@ MAX_EXCURSION_S = 0.12
 _SHIFTS_OCTAVES = (0.0, 1.0, -1.0)
 # Steps smaller than this are free: singers glide by a fifth, trackers fail by an octave.
 _FREE_STEP_OCTAVES = 0.6
+# Frames over which the partials must agree before they are believed.
+_VOTE_FRAMES = 5
+
+
+def follow_evidence(f0_hz: FloatArray, evidence: FloatArray, voiced: Mask) -> FloatArray:
+    """Shift by an octave where most of the frames around, in the same run, ask for it.
+
+    Args:
+        f0_hz: ``[F]`` frequency of each frame.
+        evidence: ``[F]`` -1, 0 or 1 octave, from ``refine.octave_evidence``.
+        voiced: ``[F]``.
+    """
+    shifted = f0_hz.copy()
+    for first, end in runs(voiced):
+        wish = evidence[first:end]
+        if not wish.any():
+            continue
+        half = _VOTE_FRAMES // 2
+        around = np.lib.stride_tricks.sliding_window_view(
+            np.pad(wish, half, mode="edge"), _VOTE_FRAMES
+        )
+        shifted[first:end] *= np.exp2(np.median(around, axis=1))
+    return shifted
 
 
 def repair_octaves(

@@ -12,12 +12,12 @@ from autovoice.analyse.pitch.base import checked, levelled, over_chunks
 from autovoice.analyse.pitch.finish import finish
 from autovoice.analyse.pitch.voicing import VoicingRules
 from autovoice.nn.stage import NetworkStage
-from autovoice.nn.swift_f0 import CONTEXT_FRAMES, HOP_SAMPLES, SwiftF0Network
+from autovoice.nn.swift_f0 import CONTEXT_FRAMES, HOP_SAMPLES, SAMPLE_RATE_HZ, SwiftF0Network
 from autovoice.types import FloatArray, Pitch
 
 
 class SwiftF0Tracker(NetworkStage):
-    """Track pitch with SwiftF0 (Nieradzik 2025, MIT): 16 ms frames, 47 to 2,094 Hz.
+    """Track pitch with SwiftF0 (Nieradzik 2025, MIT): 47 to 2,094 Hz, 8 ms grid.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -51,20 +51,21 @@ class SwiftF0Tracker(NetworkStage):
     def track(self, samples: FloatArray) -> Pitch:
         """Track the pitch of 16 kHz mono audio.
 
-        Frame ``k`` is centred on sample ``256 k`` (measured on glides: within 1 ms); the number
-        of frames is ``T // 256 + 1``. F0 is 0 where nothing is voiced.
+        F0 is 0 where nothing is voiced; frame ``k`` is centred at ``8 k`` ms (the network's own
+        frames at ``16 k`` ms: measured on glides, within 1 ms).
 
         Args:
             samples: ``[T]`` at 16 kHz, any level, any length.
+
+        Shape: ``[T]`` -> ``[T // 128 + 1]``.
 
         Raises:
             InputError: not mono, or not finite.
         """
         audio = checked(samples)
         f0_hz, confidence = self.estimate(levelled(audio))
-        return finish(
-            audio, f0_hz, confidence, hop_samples=HOP_SAMPLES, offset_samples=0, rules=self.rules
-        )
+        raw = Pitch(f0_hz, confidence, HOP_SAMPLES / SAMPLE_RATE_HZ)
+        return self.guarded(lambda: finish(audio, raw, self.rules, self.device))
 
     def estimate(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network alone: F0 in Hz and confidence of every frame, ``[T // 256 + 1]``."""

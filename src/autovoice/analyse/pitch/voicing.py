@@ -27,7 +27,7 @@ class VoicingRules:
     """
 
     start: float = 0.5
-    hold: float = 0.3
+    hold: float = 0.45
     min_run_s: float = 0.045
     max_gap_s: float = 0.035
     gate_db: float = -66.0
