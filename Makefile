@@ -10,13 +10,13 @@ STAMP := .venv/.installed
 CODE := src tests scripts $(wildcard benchmarks)
 WORDS := README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs $(CODE)
 
-# The newest supported Python that can make virtual environments.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
+# The newest supported Python that can make virtual environments; `PYTHON=...` overrides it.
+FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3.10 python3; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
-	2>/dev/null && echo $$p && break; done)
+	2>/dev/null && echo $$p && break; done
 
 # Few threads: networks this small do not gain from more, and many cores would only contend.
-THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+THREADS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 THREAD_LIMITS = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
 
 .PHONY: help
@@ -28,8 +28,10 @@ help: ## list the targets
 setup: $(STAMP) ## create .venv with every dependency pinned
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 with venv was found: install one, or pass PYTHON=/path/to/python." >&2; exit 2; }
-	@test -x $(BIN)/python || { echo "Creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/pip || { \
+	python=$$($(FIND_PYTHON)) || true; \
+	test -n "$$python" || { echo "No Python 3.10 to 3.13 with venv was found: install one, or pass PYTHON=." >&2; exit 2; }; \
+	echo "Creating .venv with $$python"; "$$python" -m venv .venv; }
 	@echo "Installing pinned dependencies (1 to 3 minutes the first time)"
 	@$(BIN)/python -m pip install -qq --no-input -c constraints.txt -e '.[server,train,eval,dev]'
 	@touch $@
