@@ -72,7 +72,11 @@ class WhisperEncoder(nn.Module):
         self.final_norm = nn.LayerNorm(WIDTH)
 
     def forward(
-        self, mel: torch.Tensor, layers: Sequence[int] = (LAYERS,), final_norm: bool = True
+        self,
+        mel: torch.Tensor,
+        layers: Sequence[int] = (LAYERS,),
+        final_norm: bool = True,
+        first_position: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
         """Run the network up to the highest layer asked for.
 
@@ -80,6 +84,10 @@ class WhisperEncoder(nn.Module):
             mel: ``[B, 80, M]`` of ``WhisperMel``, M from 1 to 3000; cast to the weights' type.
             layers: which layers to return, 1 to 6. Default the last.
             final_norm: pass layer 6 through the final normalisation. Default on.
+            first_position: ``[B]`` int64, where in the 30 s each item starts, in frames of 20 ms,
+                0 to 1500 less its length. Default 0. Every layer carries its position strongly
+                (the same sound at another position correlates 0.8 to 0.9 per channel), so what
+                learns from the features should see many.
 
         Returns:
             One ``[B, ceil(M / 2), 512]`` per entry of ``layers``, in their order; frame ``k`` is
@@ -96,7 +104,7 @@ class WhisperEncoder(nn.Module):
             )
         hidden = functional.gelu(self.conv1(mel.to(self.conv1.weight.dtype)))
         hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2)
-        hidden = hidden + self.positions[: hidden.shape[1]].to(hidden.dtype)
+        hidden = hidden + self._positions(hidden.shape[1], first_position).to(hidden.dtype)
         found: dict[int, torch.Tensor] = {}
         for number, block in enumerate(self.blocks[: max(layers)], start=1):
             hidden = block(hidden)
@@ -104,3 +112,9 @@ class WhisperEncoder(nn.Module):
         if final_norm and LAYERS in found:
             found[LAYERS] = self.final_norm(hidden)
         return tuple(found[number] for number in layers)
+
+    def _positions(self, length: int, first: torch.Tensor | None) -> torch.Tensor:
+        if first is None:
+            return self.positions[:length]
+        steps = torch.arange(length, device=self.positions.device)
+        return self.positions[first.to(steps.device)[:, None] + steps]
