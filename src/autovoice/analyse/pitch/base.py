@@ -38,8 +38,12 @@ def checked(samples: FloatArray) -> FloatArray:
     return found
 
 
-def levelled(samples: FloatArray, peak: float = 0.5) -> FloatArray:
-    """Scale to a common peak, so that a quiet take is tracked like a loud one; silence stays."""
+def levelled(samples: FloatArray, peak: float = 0.15) -> FloatArray:
+    """Scale to a common peak, so that a quiet take is tracked like a loud one; silence stays.
+
+    The networks hear voice in faint noise when it is scaled up: of peaks from 0.05 to 1, this one
+    was the lowest that lost no notes.
+    """
     found = float(np.abs(samples).max(initial=0.0))
     if found < 1e-5:
         return np.zeros_like(samples)

@@ -75,9 +75,9 @@ def _in_blocks(work: Callable[[Tensor, Tensor], Tensor], f0_hz: Tensor, centres:
     """Run ``work`` over blocks of like pitch, whose windows are about equally long."""
     order = f0_hz.argsort()
     result = torch.empty_like(f0_hz)
-    for block in order.split(_BLOCK_FRAMES):
-        if block.numel():
-            result[block] = work(f0_hz[block], centres[block])
+    for first in range(0, order.numel(), _BLOCK_FRAMES):
+        block = order[first : first + _BLOCK_FRAMES]
+        result[block] = work(f0_hz[block], centres[block])
     return result
 
 
