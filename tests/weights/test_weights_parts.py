@@ -148,9 +148,14 @@ def test_a_stream_that_never_ends_is_cut_off(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "x"
     target.write_text("old")
-    with pytest.raises(KeyError), atomic_path(target) as temporary:
-        temporary.write_text("new")
-        raise KeyError
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("new")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
     assert target.read_text() == "old"
 
