@@ -86,7 +86,12 @@ class Reporter:
 
     @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside to the timing ``name``."""
+        """Add the seconds spent inside to the timing ``name``.
+
+        Raises:
+            Cancelled: the caller asked to stop, before anything is done.
+        """
+        self._check()
         begin_s = self._clock()
         try:
             yield
@@ -99,14 +104,19 @@ class Reporter:
         Raises:
             Cancelled: the caller asked to stop.
         """
-        if self._cancel is not None and self._cancel():
-            raise Cancelled("the conversion was cancelled")
-        if self._listener is None:
-            return
+        if self._listener is not None:
+            self._listener(self._report(fraction))
+        self._check()
+
+    def _report(self, fraction: float) -> Progress:
         fraction = min(max(fraction, 0.0), 1.0)
         now = self._finished + self._shares[self._stage] * fraction
         self._overall = min(max(self._overall, now), 1.0)
         spent_s = self._clock() - self._begin_s
         known = self._overall >= 0.01
         left_s = spent_s * (1 - self._overall) / self._overall if known else None
-        self._listener(Progress(self._stage, fraction, self._overall, left_s))
+        return Progress(self._stage, fraction, self._overall, left_s)
+
+    def _check(self) -> None:
+        if self._cancel is not None and self._cancel():
+            raise Cancelled("the conversion was cancelled")

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Separator(Protocol):
     """Take a mix apart."""
 
-    def separate(self, audio: Audio, progress: Callable[[float], None] | None = None) -> Stems:
+    def separate(self, audio: Audio, *, progress: Callable[[float], None] | None = None) -> Stems:
         """Return vocals and backing of ``audio``."""
 
 
@@ -55,15 +55,15 @@ class Vocoder(Protocol):
 
 
 def _spleeter(device: str) -> Separator:
-    from autovoice.separate import SpleeterSeparator
+    from autovoice.separate.spleeter import Spleeter
 
-    return SpleeterSeparator(device=device)
+    return Spleeter(device=device)
 
 
 def _identity(_device: str) -> Separator:
-    from autovoice.separate import IdentitySeparator
+    from autovoice.separate.identity import Identity
 
-    return IdentitySeparator()
+    return Identity()
 
 
 def _pitch(device: str) -> PitchTracker:
