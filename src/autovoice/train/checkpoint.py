@@ -1,0 +1,77 @@
+"""Save and load what was trained, in parts small enough to carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+PART_BYTES = 15 * 2**20
+
+
+def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round to int8 with one scale per output row: ``w ~ q * scale``."""
+    rows = weight.float().flatten(1)
+    scale = rows.abs().amax(1).clamp_min(1e-12) / 127
+    return (rows / scale[:, None]).round().to(torch.int8).view_as(weight), scale
+
+
+def pack(tensors: Mapping[str, Tensor], int8: bool) -> dict[str, Tensor]:
+    """Cast to float16, or large matrices to int8 beside a ``.scale``."""
+    packed: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        kept = value.detach().cpu()
+        if int8 and kept.ndim >= 2 and kept.numel() >= 4096:
+            packed[name], packed[name + ".scale"] = quantise(kept)
+        else:
+            packed[name] = kept.to(torch.float16).contiguous()
+    return packed
+
+
+def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo :func:`pack`: float32 tensors."""
+    out: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if name.endswith(".scale"):
+            continue
+        if value.dtype == torch.int8:
+            scale = tensors[name + ".scale"].float()
+            out[name] = value.float() * scale.view(-1, *[1] * (value.ndim - 1))
+        else:
+            out[name] = value.float()
+    return out
+
+
+def save(
+    folder: Path, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, object]
+) -> None:
+    """Write ``name-0.safetensors``, ``name-1.safetensors``... with ``facts`` in each header."""
+    parts: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for key, value in tensors.items():
+        bytes_here = value.numel() * value.element_size()
+        if size + bytes_here > PART_BYTES and parts[-1]:
+            parts.append({})
+            size = 0
+        parts[-1][key] = value
+        size += bytes_here
+    folder.mkdir(parents=True, exist_ok=True)
+    header = {"facts": json.dumps(dict(facts))}
+    for index, part in enumerate(parts):
+        temporary = folder / f"{name}-{index}.tmp"
+        save_file(part, temporary, metadata=header)
+        temporary.replace(folder / f"{name}-{index}.safetensors")
+
+
+def load(folder: Path, name: str) -> dict[str, Tensor]:
+    """Read every part of ``name`` back, unpacked; empty where there is none."""
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(folder.glob(f"{name}-*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            tensors.update({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+    return unpack(tensors)

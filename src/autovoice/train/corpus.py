@@ -1,0 +1,181 @@
+"""The packed training corpus on the device, and random crops of it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autovoice.nn.sinc import read_varispeed
+
+log = logging.getLogger(__name__)
+SAMPLE_RATE_HZ = 24_000
+F0_HOP_SAMPLES = 300
+ACTIVE_RMS = 0.06
+# Weight of a clip by its speaker's name: clean recordings over noisy rooms.
+_WEIGHTS = {"libri_": 1.0, "libritts": 2.0, "tsp": 0.4, "so_": 0.4, "festvox": 0.6}
+
+
+def level(samples: NDArray[np.float32], target: float = ACTIVE_RMS) -> NDArray[np.float32]:
+    """Scale so that the active part (within 30 dB of the loudest 50 ms) has RMS ``target``."""
+    frames = samples[: len(samples) // 1200 * 1200].reshape(-1, 1200)
+    if not len(frames):
+        return samples
+    power = np.square(frames, dtype=np.float64).mean(1)
+    active = power[power > power.max() * 1e-3]
+    gain = target / max(float(np.sqrt(active.mean())) if len(active) else 1.0, 1e-5)
+    scaled: NDArray[np.float32] = (samples * min(gain, 30.0)).astype(np.float32)
+    return scaled
+
+
+def decode(data: bytes) -> NDArray[np.float32]:
+    """Decode one clip to 24 kHz mono at the training level."""
+    import soundfile
+    import soxr
+
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    if rate != SAMPLE_RATE_HZ:
+        samples = soxr.resample(samples, rate, SAMPLE_RATE_HZ)
+    return level(samples.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Crops:
+    """A batch of real speech.
+
+    Args:
+        audio: ``[B, S]`` 24 kHz.
+        f0_hz: ``[B, S // 300]``.
+        reference: ``[B, R]`` 24 kHz, the same voice elsewhere, played at the same speed.
+        speaker: ``[B]`` index.
+        band_hz: ``[B]`` up to where the recording has sound.
+        f0_median_hz: ``[B]`` of the voice at this speed.
+        speed: ``[B]`` at which the clip is played.
+    """
+
+    audio: Tensor
+    f0_hz: Tensor
+    reference: Tensor
+    speaker: Tensor
+    band_hz: Tensor
+    f0_median_hz: Tensor
+    speed: Tensor
+
+
+class Corpus:
+    """Every clip in one long half-precision signal on the device."""
+
+    def __init__(self, folder: Path, device: str, limit: int | None = None) -> None:
+        table = np.load(folder / "corpus.npz")
+        names = table["names"][:limit]
+        with zipfile.ZipFile(folder / "corpus.zip") as archive:
+            packed = [archive.read(str(name)) for name in names]
+        with ThreadPoolExecutor() as pool:
+            clips = list(pool.map(decode, packed))
+        offsets = table["offsets"]
+        f0 = table["f0"].astype(np.float32)
+        curves = []
+        for index, clip in enumerate(clips):  # F0 on the clip's own grid, a frame per 300 samples
+            curve = f0[offsets[index] : offsets[index + 1]]
+            frames = len(clip) // F0_HOP_SAMPLES
+            clips[index] = clip[: frames * F0_HOP_SAMPLES]
+            curves.append(np.pad(curve, (0, max(0, frames - len(curve))))[:frames])
+        self.device = device
+        self.lengths = np.array([len(clip) for clip in clips])
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        self.audio = torch.from_numpy(np.concatenate(clips)).to(device, torch.float16)
+        self.f0_hz = torch.from_numpy(np.concatenate(curves)).to(device)
+        labels = table["speakers"][: len(clips)]
+        self.speakers, self.speaker = np.unique(labels, return_inverse=True)
+        self.band_hz = table["band_hz"][: len(clips)]
+        self.median_hz = np.array(
+            [np.median(np.concatenate(
+                [c[c > 0] for c, s in zip(curves, self.speaker, strict=True) if s == index]
+                or [np.array([150.0])]
+            )) for index in range(len(self.speakers))]
+        )  # fmt: skip
+        self.median_hz = np.nan_to_num(self.median_hz, nan=150.0)
+        self.by_speaker = [np.flatnonzero(self.speaker == i) for i in range(len(self.speakers))]
+        weight = [
+            next((w for key, w in _WEIGHTS.items() if str(label).startswith(key)), 0.5)
+            for label in labels
+        ]
+        self.weight = np.array(weight) * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
+        self.weight /= self.weight.sum()
+        log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
+                 self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
+
+    def draw(
+        self,
+        batch: int,
+        samples: int,
+        rng: np.random.Generator,
+        *,
+        speeds: tuple[float, float] = (0.8, 1.45),
+        varied: float = 0.5,
+        choices: tuple[float, ...] = (),
+        reference_samples: int = 72_000,
+    ) -> Crops:
+        """Cut a batch; a share ``varied`` is played at another speed, as if by another voice.
+
+        Args:
+            batch: items.
+            samples: length of an item, a multiple of 600.
+            rng: source of chance.
+            speeds: least and largest speed.
+            varied: share of items that are not played at speed 1.
+            choices: speeds to choose from, instead of the two above.
+            reference_samples: length of the reference.
+        """
+        clip = rng.choice(len(self.lengths), batch, p=self.weight)
+        speed = np.exp(rng.uniform(*np.log(speeds), batch))
+        speed = np.where(rng.random(batch) < varied, speed, 1.0)
+        if choices:
+            speed = rng.choice(choices, batch)
+        start = self._start(clip, samples, speed, rng)
+        other = np.array([rng.choice(self.by_speaker[self.speaker[i]]) for i in clip])
+        other_start = self._start(other, reference_samples, speed, rng)
+        rate = torch.from_numpy(speed).to(self.device)
+        audio = read_varispeed(self.audio, self._tensor(start), rate, samples)
+        reference = read_varispeed(self.audio, self._tensor(other_start), rate, reference_samples)
+        band = np.minimum(self.band_hz[clip] * speed, 12_000.0)
+        median = self.median_hz[self.speaker[clip]] * speed
+        return Crops(
+            audio,
+            self._pitch(start, rate, samples // F0_HOP_SAMPLES),
+            reference,
+            self._tensor(self.speaker[clip]),
+            self._tensor(band).float(),
+            self._tensor(median).float(),
+            rate.float(),
+        )
+
+    def _start(
+        self, clip: NDArray[np.int64], samples: int, speed: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> NDArray[np.int64]:  # fmt: skip
+        room = np.maximum(self.lengths[clip] - samples * speed - 600, 0)
+        begin = (rng.random(len(clip)) * room).astype(np.int64) // F0_HOP_SAMPLES
+        return self.starts[clip] + begin * F0_HOP_SAMPLES
+
+    def _tensor(self, values: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+    def _pitch(self, start: NDArray[np.int64], speed: Tensor, frames: int) -> Tensor:
+        first = self._tensor(start // F0_HOP_SAMPLES)[:, None]
+        step = (torch.arange(frames, device=self.device) + 0.5)[None] * speed[:, None] - 0.5
+        place = (first + step).clamp(0, self.f0_hz.shape[0] - 2)
+        left = place.floor().long()
+        part = (place - left).float()
+        low, high = self.f0_hz[left], self.f0_hz[left + 1]
+        both = (low > 0) & (high > 0)
+        nearest = torch.where(part < 0.5, low, high)
+        return torch.where(both, low + (high - low) * part, nearest) * speed.float()[:, None]

@@ -1,0 +1,85 @@
+"""Networks that tell real sound from made sound.
+
+Source: multi-period discriminator of HiFi-GAN (Kong et al. 2020) and the multi-resolution
+spectrogram discriminator of UnivNet (Jang et al. 2021), at a quarter of their width.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+Features = list[Tensor]
+
+
+class PeriodDiscriminator(nn.Module):
+    """Fold the wave at one period and look down the columns."""
+
+    def __init__(self, period: int, width: int = 16) -> None:
+        super().__init__()
+        self.period = period
+        sizes = [1, width, 4 * width, 8 * width, 16 * width]
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0))) for a, b in pairwise(sizes)
+        )
+        self.last = weight_norm(nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Features]:
+        extra = -audio.shape[1] % self.period
+        x = F.pad(audio[:, None], (0, extra), mode="reflect")
+        x = x.reshape(x.shape[0], 1, -1, self.period)
+        features = []
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.1)
+            features.append(x)
+        return self.last(x), features
+
+
+class SpectrumDiscriminator(nn.Module):
+    """Look at the magnitude spectrogram at one resolution."""
+
+    window: Tensor
+
+    def __init__(self, n_fft: int, width: int = 24) -> None:
+        super().__init__()
+        self.n_fft = n_fft
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.convs = nn.ModuleList(
+            [weight_norm(nn.Conv2d(1, width, (3, 9), padding=(1, 4)))]
+            + [
+                weight_norm(nn.Conv2d(width, width, (3, 9), stride=(1, 2), padding=(1, 4)))
+                for _ in range(3)
+            ]
+            + [weight_norm(nn.Conv2d(width, width, 3, padding=1))]
+        )
+        self.last = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Features]:
+        with torch.autocast(audio.device.type, enabled=False):
+            spectrum = torch.stft(
+                audio.float(), self.n_fft, self.n_fft // 4, window=self.window, return_complex=True
+            )
+            x = torch.log1p(20 * spectrum.abs()).transpose(1, 2)[:, None]
+        features = []
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.1)
+            features.append(x)
+        return self.last(x), features
+
+
+class Discriminators(nn.Module):
+    """All of them: ``audio: [B, T]`` -> (scores, features) of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all = nn.ModuleList(
+            [PeriodDiscriminator(period) for period in (2, 3, 5, 7, 11)]
+            + [SpectrumDiscriminator(size) for size in (512, 1024, 2048)]
+        )
+
+    def forward(self, audio: Tensor) -> list[tuple[Tensor, Features]]:
+        return [network(audio) for network in self.all]

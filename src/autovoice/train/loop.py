@@ -1,0 +1,316 @@
+"""Train the voice model within a limit of time, resumably.
+
+    python -m autovoice.train.loop --data .carry --out OUT --phase frozen --seconds 480
+    python -m autovoice.train.loop --data .carry --out OUT --phase joint --seconds 500 --resume DIR
+
+Phase ``frozen`` trains the speaker judge, then the content adapter and the style encoder through
+the decoder as it is. Phase ``joint`` goes on with the decoder at a fraction of the learning rate,
+against discriminators. Checkpoints are moving averages, written every minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autovoice.nn.speaker_judge import AngularMargin
+from autovoice.train import checkpoint
+from autovoice.train.corpus import Corpus
+from autovoice.train.discriminators import Discriminators
+from autovoice.train.losses import (
+    MelDistance,
+    adversarial_loss,
+    discriminator_loss,
+    feature_loss,
+    limit_band,
+)
+from autovoice.train.networks import Networks
+from autovoice.train.setup import build
+from autovoice.train.steps import (
+    JUDGE_SPEEDS,
+    Losses,
+    Made,
+    cross_step,
+    judge_step,
+    real_step,
+    teacher_step,
+)
+from autovoice.train.synthetic import SyntheticPairs
+
+log = logging.getLogger(__name__)
+WEIGHTS = {
+    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 1.5,
+    "leak": 1.0, "adversarial": 0.6, "features": 1.0,
+}  # fmt: skip
+
+
+@dataclass
+class Options:
+    """What to run and how large.
+
+    Args:
+        data, out: folders of the packed corpus and of checkpoints.
+        phase: ``frozen`` or ``joint``.
+        seconds: when to stop; judge_seconds of them go to the judge first (phase ``frozen``).
+        batch: items of each kind in a step.
+        frames: length of an item in 25 ms frames.
+    """
+
+    data: Path
+    out: Path
+    phase: str = "frozen"
+    seconds: float = 480.0
+    judge_seconds: float = 60.0
+    resume: Path | None = None
+    batch: int = 12
+    frames: int = 96
+    learning_rate: float = 4e-4
+    decoder_share: float = 0.1
+    device: str = "cuda"
+    seed: int = 0
+    limit: int | None = None
+    save_every_s: float = 75.0
+
+
+@dataclass
+class Trainer:
+    """Everything that a run holds."""
+
+    options: Options
+    nets: Networks
+    corpus: Corpus
+    teacher: SyntheticPairs
+    distance: MelDistance
+    chance: torch.Generator
+    rng: np.random.Generator
+    started: float = field(default_factory=time.monotonic)
+    sums: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        options, nets = self.options, self.nets
+        self.joint = options.phase == "joint"
+        nets.decoder.requires_grad_(self.joint)
+        groups = [{"params": [*nets.adapter.parameters(), *nets.style.parameters()], "share": 1.0}]
+        if self.joint:
+            groups.append(
+                {"params": list(nets.decoder.parameters()), "share": options.decoder_share}
+            )
+        self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.8, 0.98), weight_decay=1e-3)
+        self.critic = Discriminators().to(options.device) if self.joint else None
+        if self.critic is not None:
+            self.critic_optimiser = torch.optim.AdamW(
+                self.critic.parameters(), lr=3e-4, betas=(0.8, 0.99)
+            )
+        self.average = {name: value.detach().clone() for name, value in self._kept().items()}
+
+    def _kept(self) -> dict[str, Tensor]:
+        parts = {"adapter": self.nets.adapter, "style": self.nets.style}
+        if self.joint:
+            parts["decoder"] = self.nets.decoder  # type: ignore[assignment]
+        return {
+            f"{name}.{key}": value
+            for name, part in parts.items()
+            for key, value in part.state_dict().items()
+        }
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    def train_judge(self, seconds: float) -> None:
+        """Train the speaker judge for so long, then freeze it."""
+        options = self.options
+        head = AngularMargin(192, len(self.corpus.speakers) * len(JUDGE_SPEEDS)).to(options.device)
+        parameters = [*self.nets.judge.parameters(), *head.parameters()]
+        optimiser = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2)
+        end = self.elapsed + seconds
+        while True:
+            share = max(0.0, (end - self.elapsed) / seconds)
+            optimiser.param_groups[0]["lr"] = 1e-3 * max(share, 0.02)
+            crops = self.corpus.draw(
+                8 * options.batch, 600 * options.frames * 3 // 4, self.rng,
+                choices=JUDGE_SPEEDS, reference_samples=600,
+            )  # fmt: skip
+            with self._autocast():
+                losses = judge_step(self.nets, head, crops, self.chance)
+            self._descend(losses, optimiser, parameters)
+            self.step += 1
+            if share == 0.0:
+                break
+        self.report("judge")
+        self.nets.judge.requires_grad_(False).eval()
+
+    def train(self) -> None:
+        """Run the phase until its time is over; save as it goes."""
+        options = self.options
+        begin, saved = self.elapsed, self.elapsed
+        while self.elapsed < options.seconds:
+            done = (self.elapsed - begin) / max(options.seconds - begin, 1e-9)
+            self._set_rate(done)
+            self._iteration(done)
+            self.step += 1
+            if self.step % 50 == 0:
+                self.report(f"{done:.2f}")
+            if self.elapsed - saved > options.save_every_s:
+                self.save()
+                saved = self.elapsed
+        self.report("end")
+        self.save()
+
+    def _iteration(self, done: float) -> None:
+        options = self.options
+        samples = 600 * options.frames
+        batch = self.teacher.sample(options.batch, self.chance)
+        with self._autocast():
+            losses = teacher_step(self.nets, batch, self.distance, self.chance)
+        self._add(losses)
+        crops = self.corpus.draw(options.batch, samples, self.rng)
+        with self._autocast():
+            losses, made = real_step(self.nets, crops, self.distance, self.chance)
+        self._add(losses, made)
+        if self.joint or done > 0.2:
+            crops = self.corpus.draw(options.batch, samples, self.rng)
+            with self._autocast():
+                losses, made = cross_step(self.nets, crops, self.chance)
+            self._add(losses, made, matched=False)
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, 2.0)
+        self.sums["norm"].append(float(norm))
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        decay = min(0.998, (1 + self.step) / (10 + self.step))
+        current = self._kept()
+        with torch.no_grad():
+            for name, value in self.average.items():
+                value.lerp_(current[name].float(), 1 - decay)
+
+    def _add(self, losses: Losses, made: Made | None = None, matched: bool = True) -> None:
+        """Back-propagate a step's losses; against the discriminators where there are any."""
+        if made is not None and self.critic is not None:
+            losses = {**losses, **self._judge_sound(made, matched)}
+        total = sum(WEIGHTS[name] * value.float() for name, value in losses.items())
+        assert isinstance(total, Tensor)  # noqa: S101
+        total.backward()  # type: ignore[no-untyped-call]
+        for name, value in losses.items():
+            self.sums[name].append(float(value.detach()))
+
+    def _judge_sound(self, made: Made, matched: bool) -> Losses:
+        assert self.critic is not None  # noqa: S101
+        false = limit_band(made.made, made.band_hz)
+        true = limit_band(made.real, made.band_hz)
+        self.critic.requires_grad_(True)
+        with self._autocast():
+            loss = discriminator_loss(self.critic(true), self.critic(false.detach()))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.critic_optimiser.step()
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        self.sums["critic"].append(float(loss.detach()))
+        self.critic.requires_grad_(False)
+        with self._autocast():
+            verdict = self.critic(false)
+            losses = {"adversarial": adversarial_loss(verdict)}
+            if matched:
+                with torch.no_grad():
+                    reference = self.critic(true)
+                losses["features"] = feature_loss(reference, verdict)
+        if self.step < 60:  # the critics have not learned anything yet
+            losses = {name: value * 0.0 for name, value in losses.items()}
+        return losses
+
+    def _descend(
+        self, losses: Losses, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
+    ) -> None:
+        total = torch.stack(list(losses.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        for name, value in losses.items():
+            self.sums[name].append(float(value.detach()))
+
+    def _set_rate(self, done: float) -> None:
+        warm = min(1.0, (self.step % 1_000_000 + 1) / 40)
+        rate = self.options.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.options.device.split(":")[0], dtype=torch.bfloat16)
+
+    def report(self, label: str) -> None:
+        """Log the mean of each loss since the last report, and append it to ``log.jsonl``."""
+        means = {name: round(float(np.mean(values)), 4) for name, values in self.sums.items()}
+        self.sums.clear()
+        row = {"phase": self.options.phase, "at": label, "step": self.step,
+               "seconds": round(self.elapsed, 1), **means}  # fmt: skip
+        log.info("%s", json.dumps(row))
+        self.options.out.mkdir(parents=True, exist_ok=True)
+        with (self.options.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def save(self) -> None:
+        """Write the moving averages (and the judge, which later phases need)."""
+        facts = {"phase": self.options.phase, "step": self.step, "seconds": self.elapsed}
+        small = {k: v for k, v in self.average.items() if not k.startswith("decoder.")}
+        judge = {f"judge.{k}": v for k, v in self.nets.judge.state_dict().items()}
+        if not self.joint:
+            checkpoint.save(
+                self.options.out, "model", checkpoint.pack({**small, **judge}, False), facts
+            )
+            return
+        packed = checkpoint.pack(self.average, True)
+        checkpoint.save(self.options.out, "model", packed, facts)
+
+
+def run(options: Options) -> Trainer:
+    """Train as told."""
+    torch.manual_seed(options.seed)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    started = time.monotonic()
+    nets, corpus, teacher = build(
+        options.data, options.device, options.frames, options.limit, options.resume
+    )
+    chance = torch.Generator(options.device).manual_seed(options.seed)
+    trainer = Trainer(
+        options, nets, corpus, teacher, MelDistance().to(options.device), chance,
+        np.random.default_rng(options.seed), started,
+    )  # fmt: skip
+    trainer.report("ready")
+    if options.resume is None:
+        trainer.train_judge(options.judge_seconds)
+    nets.judge.requires_grad_(False).eval()
+    trainer.train()
+    return trainer
+
+
+def main() -> None:
+    """Run from the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--phase", choices=["frozen", "joint"], default="frozen")
+    for name, value in vars(Options(Path(), Path())).items():
+        if isinstance(value, (int, float)):
+            parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--limit", type=int)
+    run(Options(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()
