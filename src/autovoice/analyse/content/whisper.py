@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -87,10 +88,10 @@ class ContentEncoder(NetworkStage):
         whole = np.empty((len(self.layers), frames, WIDTH), np.float32)
         if frames:
             spans = list(windows(frames, self._window, self._overlap))
-            peak = max(self.guarded(lambda s=span: self._peak(audio, s)) for span in spans)
+            peak = max(self.guarded(partial(self._peak, audio, span)) for span in spans)
             joiner = Joiner(whole)
             for span in spans:
-                joiner.add(span[0], self.guarded(lambda s=span: self._run(audio, s, peak)))
+                joiner.add(span[0], self.guarded(partial(self._run, audio, span, peak)))
         return Content(features=whole, layers=self.layers, hop_s=HOP_S, offset_s=0.0)
 
     def _cut(self, audio: FloatArray, span: tuple[int, int]) -> torch.Tensor:
