@@ -25,7 +25,7 @@ SCORES = (
 def summary(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell what one conversion did, how well and how fast."""
     timings: Mapping[str, float] = result["timings"]
-    spent = timings.get("total", sum(timings.values()))
+    spent = sum(s for name, s in timings.items() if name != "total")
     yield f"{result['output']}: {result['seconds']:.1f} s sung by {result['voice']}"
     yield f"  {spent:.1f} s on {result['device']} ({spent / result['seconds']:.2f} x real time)"
     stages = ", ".join(f"{name} {s:.1f}" for name, s in timings.items() if name != "total")

@@ -1,0 +1,181 @@
+"""Every command and every Python snippet of the documentation runs, and every link leads somewhere.
+
+Commands of ``make`` are checked with ``make -n``: the test suite itself runs below some of them. A
+block that needs weights is marked ``e2e`` and runs on a short cut of the demo song.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autovoice import io, weights
+from autovoice.types import Audio
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+# Commands that run a network on audio.
+SLOW = {("convert",), ("voice", "create")}
+# Files that the pages speak of, and how many seconds of the demo song stand for each.
+SONGS = {"song.mp3": 4.0, "vocal.wav": 4.0, "singer.wav": 6.0}
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One fenced block: where it is, its language, its text, and the output shown below it."""
+
+    page: str
+    number: int
+    language: str
+    text: str
+    output: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}-{self.number}"
+
+
+def snippets(page: Path) -> list[Snippet]:
+    """Return the blocks of a page; a ``text`` block right below Python is its output."""
+    text = page.read_text(encoding="utf-8")
+    blocks = list(FENCE.finditer(text))
+    found = []
+    for number, block in enumerate(blocks):
+        shown = ""
+        if number + 1 < len(blocks):
+            below = blocks[number + 1]
+            between = text[block.end() : below.start()].strip()
+            if below[1] == "text" and not between:
+                shown = below[2]
+        found.append(Snippet(page.name, number, block[1], block[2], shown))
+    return found
+
+
+def commands(snippet: Snippet) -> list[str]:
+    joined = snippet.text.replace("\\\n", " ")
+    lines = (line.strip() for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def autovoice_commands(snippet: Snippet) -> list[list[str]]:
+    """Return the words after ``autovoice`` of each such line of a block."""
+    split = [shlex.split(line) for line in commands(snippet)]
+    return [words[1:] for words in split if Path(words[0]).name == "autovoice"]
+
+
+def is_slow(words: Sequence[str]) -> bool:
+    return any(tuple(words[: len(start)]) == start for start in SLOW)
+
+
+ALL = [snippet for page in PAGES for snippet in snippets(page)]
+SHELL = [(s, line) for s in ALL if s.language == "bash" for line in commands(s)]
+MAKE = [line.split()[1:] for _, line in SHELL if line.startswith("make ")]
+SCRIPTS = [(s.name, autovoice_commands(s)) for s in ALL if s.language == "bash"]
+FAST = [(name, script) for name, script in SCRIPTS if script and not any(map(is_slow, script))]
+LONG = [(name, script) for name, script in SCRIPTS if any(map(is_slow, script))]
+KNOWN = re.compile(r"make |(\.venv/bin/)?autovoice |\.venv/bin/pre-commit install$|pip install ")
+PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with every file that the pages speak of, cut from the demo song."""
+    folder = tmp_path_factory.mktemp("desk")
+    song = io.read(weights.file("demo-song", "audio_example.mp3"))
+    for name, seconds in SONGS.items():
+        samples = song.samples[:, : int(seconds * song.sample_rate_hz)]
+        io.write(Audio(samples, song.sample_rate_hz), folder / name)
+    return folder
+
+
+def run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in ``folder``, with a home for stored voices of its own."""
+    environment = {**os.environ, "AUTOVOICE_DATA_DIR": str(folder / "data"), "COLUMNS": "100"}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def autovoice(words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "-m", "autovoice", *words], folder)
+
+
+def test_the_pages_are_read() -> None:
+    readme = [snippet.language for snippet in ALL if snippet.page == "README.md"]
+    assert readme.count("bash") >= 3
+    assert readme.count("python") >= 2
+    assert ["demo"] in MAKE
+    assert any(script[0][:2] == ["convert", "song.mp3"] for _, script in LONG)
+
+
+def test_every_command_is_of_a_kind_that_is_tested() -> None:
+    assert [line for _, line in SHELL if not KNOWN.match(line)] == []
+
+
+@pytest.mark.parametrize("words", MAKE, ids=" ".join)
+def test_make_knows_the_target(words: list[str]) -> None:
+    done = run(["make", "-C", str(ROOT), "-n", *words], ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_pip_install_names_what_is_there() -> None:
+    for _, line in SHELL:
+        if line.startswith("pip install"):
+            assert line.split()[2:] == ["-c", "constraints.txt", "-e", "."]
+            assert (ROOT / "constraints.txt").is_file()
+
+
+def test_pre_commit_reads_its_configuration() -> None:
+    done = run([sys.executable, "-m", "pre_commit", "validate-config"], ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", [s for _, s in FAST], ids=[name for name, _ in FAST])
+def test_commands_run(script: list[list[str]], tmp_path: Path) -> None:
+    for words in script:
+        done = autovoice(words, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("script", [s for _, s in LONG], ids=[name for name, _ in LONG])
+def test_commands_on_audio_run(script: list[list[str]], desk: Path) -> None:
+    for words in script:
+        done = autovoice(words, desk)
+        assert done.returncode == 0, done.stderr
+        if words[0] == "convert":
+            length_s = io.probe(desk / words[words.index("-o") + 1]).seconds
+            assert length_s == pytest.approx(SONGS[words[1]], abs=0.1)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("snippet", PYTHON, ids=[snippet.name for snippet in PYTHON])
+def test_python_runs_and_prints_what_is_shown(snippet: Snippet, desk: Path) -> None:
+    done = run([sys.executable, "-W", "error", "-c", snippet.text], desk)
+    assert done.returncode == 0, done.stderr
+    if snippet.output:
+        assert NUMBER.sub("#", done.stdout) == NUMBER.sub("#", snippet.output)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_lead_to_files(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
