@@ -162,7 +162,7 @@ def test_commands_on_audio_run(script: list[list[str]], desk: Path) -> None:
         done = autovoice(words, desk)
         assert done.returncode == 0, done.stderr
         if words[0] == "convert":
-            length_s = io.probe(desk / words[words.index("-o") + 1]).seconds
+            length_s = io.read(desk / words[words.index("-o") + 1]).seconds
             assert length_s == pytest.approx(SONGS[words[1]], abs=0.1)
 
 
