@@ -155,7 +155,7 @@ def test_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_too_little_memory_is_an_error_and_no_crash_here(song: Audio, tmp_path: Path) -> None:
     path = io.write(song, tmp_path / "x.flac")
-    with pytest.raises(UnsupportedAudio, match="memory|status"):
+    with pytest.raises(UnsupportedAudio, match=r"memory|status"):
         list(guard.Decoder(path, "x.flac", guard.Limits(memory_bytes=1 << 20)))
 
 

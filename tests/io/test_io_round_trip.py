@@ -122,15 +122,13 @@ def test_any_length_rate_and_channel_count(
 ) -> None:
     name, subtype = form
     rows = min(channels, FORMATS[name].max_channels)
-    rate = min(rate_hz, 655_350) if name == "FLAC" else rate_hz
-    rate = min(rate, 192_000) if subtype == "VORBIS" else rate
     values = np.random.default_rng(seed).uniform(-0.9, 0.9, (rows, length)).astype(np.float32)
-    back = io.read(io.write(Audio(values, rate), tmp_path / "x", format=name, subtype=subtype))
-    file_rate = FORMATS[name].rate_for(rate)
+    back = io.read(io.write(Audio(values, rate_hz), tmp_path / "x", format=name, subtype=subtype))
+    file_rate = FORMATS[name].rate_for(rate_hz)
     assert back.sample_rate_hz == file_rate
-    assert back.samples.shape == io.resample(values, rate, file_rate).shape
+    assert back.samples.shape == io.resample(values, rate_hz, file_rate).shape
     assert np.abs(back.samples).max() <= 1.0
-    if TOLERANCE[subtype] < 0.01:
+    if TOLERANCE[subtype] < 0.01 and file_rate == rate_hz:
         assert np.abs(back.samples - values).max() <= TOLERANCE[subtype]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io as standard_io
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_block_by_block_equals_whole(cuts: list[int], rates: tuple[int, int]) ->
 def test_chunks_inside_resample_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = np.random.default_rng(2).uniform(-1, 1, (1, 30_000)).astype(np.float32)
     whole = io.resample(samples, 44_100, 16_000)
-    monkeypatch.setattr("autovoice.io.resample._CHUNK_SAMPLES", 777)
+    monkeypatch.setattr(sys.modules["autovoice.io.resample"], "_CHUNK_SAMPLES", 777)
     assert np.abs(io.resample(samples, 44_100, 16_000) - whole).max() < 1e-6
 
 

@@ -55,12 +55,13 @@ def test_a_killed_writer_leaves_the_old_file(song: Audio, tmp_path: Path) -> Non
 
 
 def test_an_exception_leaves_nothing(song: Audio, tmp_path: Path) -> None:
-    with (
-        pytest.raises(KeyboardInterrupt),
-        io.Writer(tmp_path / "x.flac", 44_100, 2) as writer,
-    ):
-        writer.write(song.samples)
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with io.Writer(tmp_path / "x.flac", 44_100, 2) as writer:
+            writer.write(song.samples)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -60,6 +60,8 @@ class OutputFormat:
         subtypes: codings it may hold here, the default first.
         max_channels: as many channels as the container takes.
         rates_hz: the only rates it takes, ascending; empty where any rate will do.
+        max_rate_hz: the highest rate it takes.
+        tens_above_hz: above this rate, only multiples of 10 Hz.
         compression: libsndfile's level from 0 (best sound) to 1; ``None`` for its default.
     """
 
@@ -67,17 +69,21 @@ class OutputFormat:
     subtypes: tuple[str, ...]
     max_channels: int
     rates_hz: tuple[int, ...] = ()
+    max_rate_hz: int = MAX_RATE_HZ
+    tens_above_hz: int = MAX_RATE_HZ
     compression: float | None = None
 
     def rate_for(self, rate_hz: int) -> int:
         """Return the rate to write at: the lowest that keeps the band, else the highest."""
-        if not self.rates_hz or rate_hz in self.rates_hz:
-            return rate_hz
+        if not self.rates_hz:
+            tens = rate_hz + -rate_hz % 10 if rate_hz > self.tens_above_hz else rate_hz
+            return min(tens, self.max_rate_hz)
         return next((r for r in self.rates_hz if r >= rate_hz), self.rates_hz[-1])
 
 
 _PCM = ("PCM_24", "PCM_16", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE")
 _MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 # Compression: MP3 variable bit rate 0 (about 245 kbit/s), Vorbis quality 7 (about 220 kbit/s),
 # Opus about 80 kbit/s per channel. All three are taken as transparent for music.
@@ -85,10 +91,16 @@ FORMATS: Mapping[str, OutputFormat] = MappingProxyType(
     {
         "WAV": OutputFormat("WAV", _PCM, MAX_CHANNELS),
         "RF64": OutputFormat("RF64", _PCM, MAX_CHANNELS),
-        "FLAC": OutputFormat("FLAC", ("PCM_24", "PCM_16", "PCM_S8"), 8),
-        "MP3": OutputFormat("MP3", ("MPEG_LAYER_III",), 2, _MP3_RATES_HZ, 0.0),
-        "OGG": OutputFormat("OGG", ("VORBIS",), 8, (), 0.3),
-        "OPUS": OutputFormat("OGG", ("OPUS",), 8, (8_000, 12_000, 16_000, 24_000, 48_000), 0.7),
+        "FLAC": OutputFormat(
+            "FLAC",
+            ("PCM_24", "PCM_16", "PCM_S8"),
+            8,
+            max_rate_hz=655_350,
+            tens_above_hz=65_535,
+        ),
+        "MP3": OutputFormat("MP3", ("MPEG_LAYER_III",), 2, _MP3_RATES_HZ, compression=0.0),
+        "OGG": OutputFormat("OGG", ("VORBIS",), 8, max_rate_hz=192_000, compression=0.3),
+        "OPUS": OutputFormat("OGG", ("OPUS",), 8, _OPUS_RATES_HZ, compression=0.7),
     }
 )
 
