@@ -1,4 +1,4 @@
-"""Registry, files, archives, pip, bundled files and converters, each alone."""
+"""Registry, files, archives, pip and bundled files, each alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from autovoice.errors import ResourceError, WeightsError
 from autovoice.weights import paths
 from autovoice.weights.bundled import bundled_path, read_index, verify_bundled
 from autovoice.weights.catalogue import Member, Wheel, load_catalogue, safe_member_path
-from autovoice.weights.converters import crepe, distillmos, resemblyzer, silero_vad
 from autovoice.weights.fetch import Cancelled, PipDownloader
 from autovoice.weights.files import atomic_path, read_header, write_checked
 from autovoice.weights.unpack import extract
@@ -326,70 +325,6 @@ def test_bundled_files_lie_in_the_checkout_or_in_the_package(tmp_path, monkeypat
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.setattr(paths.autovoice, "__file__", str(checkout / "__init__.py"))
     assert paths.bundled_root() == tmp_path / "models"
-
-
-# -- converters -------------------------------------------------------------------------------
-
-
-def test_resemblyzer_keeps_the_model_and_drops_the_optimiser(tmp_path):
-    path = tmp_path / "pretrained.pt"
-    state = {
-        "lstm.w": torch.ones(2, 3).t(),
-        "linear.b": torch.zeros(2),
-        "similarity_bias": torch.ones(1),
-    }
-    torch.save({"step": 1, "model_state": state, "optimizer_state": {"big": 1}}, path)
-    tensors, metadata = resemblyzer.convert({"pretrained.pt": path})
-    assert sorted(tensors) == ["linear.b", "lstm.w"]
-    assert tensors["lstm.w"].is_contiguous()
-    assert metadata["sample_rate_hz"] == "16000"
-
-
-def test_crepe_drops_counters(tmp_path):
-    path = tmp_path / "tiny.pth"
-    state = {"classifier.weight": torch.ones(2), "conv1_BN.num_batches_tracked": torch.tensor(3)}
-    torch.save(state, path)
-    tensors, metadata = crepe.convert({"tiny.pth": path})
-    assert list(tensors) == ["classifier.weight"]
-    assert metadata["capacity"] == "tiny"
-    with pytest.raises(WeightsError, match="one CREPE checkpoint"):
-        crepe.convert({})
-
-
-def test_distillmos_takes_the_model(tmp_path):
-    path = tmp_path / "distill_mos_v7.pt"
-    torch.save({"model": {"a": torch.ones(1)}, "step": 3}, path)
-    assert list(distillmos.convert({path.name: path})[0]) == ["a"]
-
-
-def test_silero_passes_through(tmp_path):
-    path = tmp_path / "silero_vad_16k.safetensors"
-    save_file({"a": torch.ones(1)}, path)
-    assert list(silero_vad.convert({path.name: path})[0]) == ["a"]
-    path.write_bytes(b"x" * 30)
-    with pytest.raises(WeightsError, match="not a safetensors file"):
-        silero_vad.convert({path.name: path})
-
-
-class Evil:
-    def __reduce__(self):
-        return (print, ("executed",))
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [(resemblyzer, "pretrained.pt"), (crepe, "full.pth"), (distillmos, "distill_mos_v7.pt")],
-)
-def test_converters_execute_nothing(tmp_path, capsys, module, name):
-    path = tmp_path / name
-    torch.save({"model": Evil(), "model_state": Evil()}, path)
-    with pytest.raises(WeightsError, match="not a checkpoint of plain tensors"):
-        module.convert({name: path})
-    assert "executed" not in capsys.readouterr().out
-    for other in ({"weights": 3}, [1, 2]):
-        torch.save(other, path)
-        with pytest.raises(WeightsError, match=r"expected|not a tensor"):
-            module.convert({name: path})
 
 
 @pytest.mark.e2e
