@@ -10,8 +10,13 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from autovoice.errors import ResourceError
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+# torch has no class of its own for a failed allocation on the CPU, only these words.
+_CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
 
 
 class NetworkStage:
@@ -39,29 +44,51 @@ class NetworkStage:
         """Take over a network: inference only, on this stage's device."""
         self._networks.append(network.eval().requires_grad_(False).to(self.device))
 
-    def guarded(self, work: Callable[[], T]) -> T:
-        """Run ``work`` without gradients; on out-of-memory run it once more on the CPU.
+    def guarded(self, work: Callable[[], T], *, shrink: Callable[[], bool] | None = None) -> T:
+        """Run ``work`` without gradients; on out-of-memory make it smaller, then use the CPU.
 
-        ``work`` must read ``self.device`` each time it is called.
+        Args:
+            work: reads ``self.device`` (and what ``shrink`` changes) each time it is called.
+            shrink: make the next try need less memory; return False when that cannot be.
+
+        Raises:
+            ResourceError: out of memory, and nothing left to try.
         """
-        try:
-            with torch.inference_mode(), self._autocast():
-                return work()
-        except torch.cuda.OutOfMemoryError:
-            if not self.cpu_fallback or self.device.type == "cpu":
-                raise
-        name = type(self).__name__
-        log.warning("%s: %s is out of memory, going on on the CPU", name, self.device)
-        self.to("cpu")
-        torch.cuda.empty_cache()
-        with torch.inference_mode(), self._autocast():
-            return work()
+        while True:
+            try:
+                with torch.inference_mode(), self._autocast():
+                    return work()
+            except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            # Outside of the handler, so that the failed try's tensors are let go of first.
+            self._make_room(reason, shrink)
 
     def to(self, device: str | torch.device) -> None:
         """Move every network to ``device``."""
         self.device = torch.device(device)
         for network in self._networks:
             network.to(self.device)
+
+    def _make_room(self, reason: str, shrink: Callable[[], bool] | None) -> None:
+        """Prepare another try with less memory, or give up with ``ResourceError``."""
+        name = type(self).__name__
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if shrink is not None and shrink():
+            log.warning("%s: %s is out of memory, trying smaller pieces", name, self.device)
+            return
+        if self.device.type == "cpu" or not self.cpu_fallback:
+            raise ResourceError(
+                f"{name}: {self.device} is out of memory ({reason}); free some memory or use a "
+                "smaller preset"
+            )
+        log.warning("%s: %s is out of memory, going on on the CPU", name, self.device)
+        device = self.device
+        self.to("cpu")
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
 
     @contextlib.contextmanager
     def _autocast(self) -> Iterator[None]:
@@ -71,3 +98,9 @@ class NetworkStage:
         dtype = torch.float16 if self.device.type == "cuda" else torch.bfloat16
         with torch.autocast(self.device.type, dtype=dtype):
             yield
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return _CPU_OUT_OF_MEMORY in str(error)
