@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from autovoice.nn.content_adapter import ContentAdapter
 from autovoice.nn.decoder import KokoroDecoder
-from autovoice.nn.ge2e import SpeakerMel, SpeakerNetwork
+from autovoice.nn.ge2e import Ge2eMel, Ge2eNetwork
 from autovoice.nn.mel24k import Mel24k, log_norm
 from autovoice.nn.sinc import Downsample24To16
 from autovoice.nn.speaker_judge import SpeakerJudge
@@ -46,7 +46,7 @@ class Networks(nn.Module):
         self.decoder.load_state_dict(dict(pretrained.decoder))
         self.whisper = WhisperEncoder()
         self.whisper.load_state_dict({k: v.float() for k, v in pretrained.whisper.items()})
-        self.speaker = SpeakerNetwork()
+        self.speaker = Ge2eNetwork()
         self.speaker.load_state_dict(dict(pretrained.speaker))
         for frozen in (self.whisper, self.speaker):
             frozen.requires_grad_(False)
@@ -58,7 +58,7 @@ class Networks(nn.Module):
         self.judge = SpeakerJudge()
         self.mel = Mel24k()
         self.whisper_mel = WhisperMel()
-        self.speaker_mel = SpeakerMel()
+        self.speaker_mel = Ge2eMel()
         self.to_16k = Downsample24To16()
 
     def content(self, audio: Tensor, generator: torch.Generator | None = None) -> Tensor:
