@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io as standard_io
 import json
 import struct
@@ -77,7 +78,7 @@ def test_an_mp3_without_a_count_goes_through_a_pipe(song: Audio, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("no_limits")
-def test_the_decoder_says_why_it_stops(tmp_path: Path) -> None:
+def test_the_decoder_says_why_it_stops(song: Audio, tmp_path: Path) -> None:
     path = tmp_path / "x.flac"
     path.write_bytes(b"fLaC" + bytes(100))
     out = standard_io.BytesIO()
@@ -86,7 +87,7 @@ def test_the_decoder_says_why_it_stops(tmp_path: Path) -> None:
     assert kind == b"X"
     assert why
     assert str(tmp_path).encode() not in why
-    path.write_bytes(b"\xff\xfb\x90\x64")
+    path.write_bytes(io.write(song, tmp_path / "x.mp3").read_bytes()[:300])
     out = standard_io.BytesIO()
     _decoder.main(request(path), out)
     assert messages(out.getvalue())[0][1] == b"no part of it decodes"
@@ -153,10 +154,14 @@ def test_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     assert time.monotonic() - started < 10
 
 
-def test_too_little_memory_is_an_error_and_no_crash_here(song: Audio, tmp_path: Path) -> None:
+def test_too_little_memory_is_an_error_and_no_crash_here(
+    song: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = io.write(song, tmp_path / "x.flac")
+    tight = functools.partial(guard.Limits, memory_bytes=1 << 20)
+    monkeypatch.setattr("autovoice.io.reader.Limits", tight)
     with pytest.raises(UnsupportedAudio, match=r"memory|status"):
-        list(guard.Decoder(path, "x.flac", guard.Limits(memory_bytes=1 << 20)))
+        io.read(path)
 
 
 def test_a_decoder_that_cannot_start_is_out_of_resources(

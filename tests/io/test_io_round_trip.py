@@ -16,7 +16,7 @@ from autovoice.io.formats import FORMATS
 from autovoice.types import Audio
 
 ANY = settings(
-    max_examples=12,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -133,25 +133,26 @@ def test_any_length_rate_and_channel_count(
 
 
 @ANY
-@given(block=st.integers(1, 70_000), form=st.sampled_from(["WAV", "FLAC", "MP3", "OGG", "OPUS"]))
+@given(block=st.integers(100, 30_000), form=st.sampled_from(["WAV", "FLAC", "MP3", "OGG", "OPUS"]))
 def test_blocks_together_equal_read(song: Audio, tmp_path: Path, block: int, form: str) -> None:
     path = tmp_path / form
     if not path.exists():
-        io.write(song, path, format=form)
-    parts = [part.copy() for part in io.blocks(path, max(block, 100))]
-    assert all(part.shape[1] == max(block, 100) for part in parts[:-1])
+        io.write(Audio(song.samples[:, :20_000], 44_100), path, format=form)
+    parts = [part.copy() for part in io.blocks(path, block)]
+    assert all(part.shape[1] == block for part in parts[:-1])
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), io.read(path).samples)
 
 
 @ANY
-@given(cuts=st.lists(st.integers(0, 44_100), max_size=5), form=st.sampled_from(["WAV", "OPUS"]))
+@given(cuts=st.lists(st.integers(0, 10_000), max_size=5), form=st.sampled_from(["WAV", "OPUS"]))
 def test_writer_block_by_block_equals_write(
     song: Audio, tmp_path: Path, cuts: list[int], form: str
 ) -> None:
-    whole = io.read(io.write(song, tmp_path / "whole", format=form)).samples
+    clip = song.samples[:, :10_000]
+    whole = io.read(io.write(Audio(clip, 44_100), tmp_path / "whole", format=form)).samples
     with io.Writer(tmp_path / "parts", 44_100, 2, format=form) as writer:
-        for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), 44_100], strict=True):
-            writer.write(song.samples[:, start:end])
+        for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), 10_000], strict=True):
+            writer.write(clip[:, start:end])
     parts = io.read(tmp_path / "parts").samples
     assert parts.shape == whole.shape
     # The resampler's rounding may differ in the last bits; the codec makes a little more of it.
