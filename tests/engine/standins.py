@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autovoice.engine import Builders
+from autovoice.errors import ResourceError
 from autovoice.types import Analysis, Audio, Content, Curve, FloatArray, Pitch, Speaker, Stems
 from autovoice.voices import Encoders, Voice, VoiceHeader
 
@@ -59,12 +60,15 @@ class Carrier:
 
     fits_s: float = 1e9
     calls: list[float] = field(default_factory=list)
+    wrapped: bool = False
 
     def convert(self, analysis: Analysis, speaker: Speaker, *, semitones: int) -> Any:
         self.calls.append(analysis.seconds)
         if analysis.seconds > self.fits_s:
             import torch
 
+            if self.wrapped:
+                raise ResourceError("Converter: cuda:0 is out of memory")
             raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
         return analysis
 

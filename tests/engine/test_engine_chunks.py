@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from autovoice.engine.chunks import (
     Chunk,
+    curve_at,
     curve_between,
     per_tick,
     pitch_between,
@@ -115,3 +116,9 @@ def test_a_curve_that_ends_early_gives_an_empty_or_short_cut() -> None:
 def test_activity_per_tick_is_the_largest() -> None:
     curve = Curve(np.asarray([0, 0, 1, 0, 0.5], np.float32), 0.05)
     np.testing.assert_array_equal(per_tick(curve, 4), [0, 1, 0.5, 0])
+
+
+def test_a_curve_is_read_between_its_frames() -> None:
+    curve = Curve(np.asarray([0, 1, 0], np.float32), 0.5, 0.25)
+    np.testing.assert_allclose(curve_at(curve, 6, 4), [0, 0, 0.5, 1, 0.5, 0])
+    assert not curve_at(Curve(np.zeros(0, np.float32), 0.1), 3, 4).any()

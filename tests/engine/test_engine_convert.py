@@ -197,8 +197,11 @@ def _convert_there(engine: Engine, source: Audio, monkeypatch: pytest.MonkeyPatc
     return engine.convert(source, voice(), preset="balanced", semitones=0)
 
 
-def test_out_of_memory_halves_the_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    carrier = Carrier(fits_s=9.0)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_out_of_memory_halves_the_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+) -> None:
+    carrier = Carrier(fits_s=9.0, wrapped=wrapped)
     source = song(30.0, 8_000, channels=1)
     result = _convert_there(_on_pretended_gpu(tmp_path, carrier), source, monkeypatch)
     assert result.device == "cuda:0"
@@ -316,3 +319,13 @@ def test_encoders_are_shared_with_the_resolver(tmp_path: Path) -> None:
     engine.voice(song(4.0))
     engine.voice(song(4.0, seed=2))
     assert built == ["cpu"]
+
+
+def test_pauses_in_the_vocal_are_silent_in_the_cover(tmp_path: Path) -> None:
+    source = song(3.0, 16_000, channels=1)
+    samples = source.samples.copy()
+    samples[:, 16_000:32_000] = 0
+    result = _engine(tmp_path).convert(Audio(samples, 16_000), voice(), separate=False)
+    converted = result.stems.converted.samples[0]
+    assert np.abs(converted[26_000:46_000]).max() == 0
+    assert np.abs(converted[:20_000]).max() > 0.05

@@ -163,6 +163,15 @@ def _frames(
     return first, last, offset_s + first * hop_s - start_s
 
 
+def curve_at(curve: Curve, length: int, rate_hz: int) -> FloatArray:
+    """Return a curve at each of ``length`` samples, straight lines between its frames."""
+    if not len(curve.values):
+        return np.zeros(length, np.float32)
+    frame = (np.arange(length) / rate_hz - curve.offset_s) / curve.hop_s
+    values: FloatArray = np.interp(frame, np.arange(len(curve.values)), curve.values)
+    return values.astype(np.float32)
+
+
 def per_tick(curve: Curve, ticks: int) -> FloatArray:
     """Return the largest value of a curve in each tick, 0 where it has none.
 

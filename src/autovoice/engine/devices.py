@@ -70,10 +70,10 @@ def cap_memory(device: str, vram_bytes: int | None) -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that a device has too little memory left."""
+    """Tell whether an error of a stage means that its device has too little memory left."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError | ResourceError)
 
 
 def release(device: str) -> None:

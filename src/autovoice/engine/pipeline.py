@@ -13,6 +13,7 @@ from autovoice.engine import devices
 from autovoice.engine.chunks import (
     TICKS_PER_S,
     Chunk,
+    curve_at,
     curve_between,
     per_tick,
     pitch_between,
@@ -111,15 +112,19 @@ class Pipeline:
             ResourceError: memory ran out on the CPU too.
         """
         longest_s = self.preset.chunk_s
+        out = self.scratch.zeros(1, vocal.ticks * MODEL_TICK)
         with self.reporter.stage("convert"):
             while True:
                 try:
-                    return self._convert(vocal, speaker, semitones, longest_s)
-                except RuntimeError as error:
+                    self._fill(out[0], vocal, speaker, semitones, longest_s)
+                    return Audio(out, MODEL_HZ)
+                except (RuntimeError, MemoryError, ResourceError) as error:
                     if not devices.out_of_memory(error):
                         raise
                     problem = str(error)
+                # Outside of the handler, so that the failed try's tensors are let go of first.
                 longest_s = self._after_out_of_memory(longest_s, problem)
+                out[:] = 0
 
     def mix(self, converted: Audio, stems: Stems) -> Audio:
         """Put the new vocal where the old one was."""
@@ -130,7 +135,10 @@ class Pipeline:
             raise InputError(f"mix: found {found}, expected {wanted}")
         return mixed
 
-    def _convert(self, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float) -> Audio:
+    def _fill(
+        self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float
+    ) -> None:
+        """Convert piece by piece and add to ``out``, ``[samples]`` at 24 kHz."""
         active = per_tick(vocal.activity, vocal.ticks)
         chunks = plan(
             vocal.ticks,
@@ -139,15 +147,13 @@ class Pipeline:
             crossfade=self.preset.crossfade_s * TICKS_PER_S,
             activity=active,
         )
-        out = self.scratch.zeros(1, vocal.ticks * MODEL_TICK)
         for chunk in chunks:
             if active[chunk.left : chunk.right].any():
                 samples = self._piece(vocal, speaker, semitones, chunk)
                 span = slice(chunk.left * MODEL_TICK, chunk.right * MODEL_TICK)
-                out[0, span] += samples * window(chunk, MODEL_TICK)
+                out[span] += samples * window(chunk, MODEL_TICK)
                 relax(out)
             self.reporter.at(chunk.stop / vocal.ticks)
-        return Audio(out, MODEL_HZ)
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""
@@ -169,7 +175,8 @@ class Pipeline:
             features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
         with timed("vocode"):
             audio = self.stages.vocoder.synthesise(features, speaker)
-        return _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
+        samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
+        return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
 
     def _energy(self, at_24k: FloatArray, ticks: int) -> Curve:
         """Measure the energy curve in blocks of a minute."""
@@ -190,14 +197,15 @@ class Pipeline:
         """Return the piece length for the next try, after moving to the CPU where need be."""
         device = self.stages.device
         devices.release(device)
-        if device == "cpu":
-            raise ResourceError(
-                f"out of memory ({problem}); close other programs or use --preset fast"
-            )
         if longest_s / 2 >= LEAST_CHUNK_S:
             self.notes.append(f"{device} ran out of memory: pieces of {longest_s / 2:g} s")
             log.warning(self.notes[-1])
             return longest_s / 2
+        if device == "cpu":
+            raise ResourceError(
+                f"out of memory even with pieces of {longest_s:g} s ({problem}); "
+                "close other programs"
+            )
         self.notes.append(f"{device} ran out of memory: went on on the CPU")
         log.warning(self.notes[-1])
         self.stages.move("cpu")
