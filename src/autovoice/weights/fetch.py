@@ -17,7 +17,8 @@ from autovoice.weights.catalogue import Wheel
 POLL_SECONDS = 0.2
 _OFFLINE = re.compile(
     r"name resolution|NewConnectionError|ConnectTimeout|Max retries|timed out|unreachable"
-    r"|ProxyError|ConnectionError|getaddrinfo|Connection refused|ConnectionReset|nodename nor servname",
+    r"|ProxyError|ConnectionError|getaddrinfo|Connection refused|ConnectionReset"
+    r"|nodename nor servname",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"No matching distribution|Could not find a version", re.IGNORECASE)
