@@ -22,6 +22,7 @@ ABOVE_NOISE_DB = 6.0
 # Singing this far under the song's own level is the rest that a separator left behind.
 BLEED_DB = 32.0
 _SHORTEST_VOICED_S = 0.06
+_SHORTEST_FRAMES = 4
 
 
 def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
@@ -58,8 +59,10 @@ def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
     audible = level_db > _threshold_db(level_db, voiced)
     anchors = _anchors(level_db, voiced & audible)
     near = ndimage.binary_dilation(anchors, iterations=round(REACH_S * FRAMES_PER_S))
-    heard = anchors | (near & audible)
-    return Curve(_smooth(heard), hop_s, 0.5 * hop_s)
+    # Clicks are no breaths, and a gap of two frames is no gap.
+    steady = ndimage.binary_opening(audible, np.ones(_SHORTEST_FRAMES, dtype=bool))
+    heard = ndimage.binary_closing(np.pad(anchors | (near & steady), 2), np.ones(3, dtype=bool))
+    return Curve(_smooth(heard[2:-2]), hop_s, 0.5 * hop_s)
 
 
 def _level_db(samples: FloatArray, sample_rate_hz: int, frames: int) -> FloatArray:
