@@ -27,13 +27,14 @@ help: ## list the targets
 .PHONY: setup
 setup: $(STAMP) ## create .venv with every dependency pinned
 
+# --no-compile: most of what is installed is never imported; the rest is compiled at first use.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || { \
 	python=$$($(FIND_PYTHON)) || true; \
 	test -n "$$python" || { echo "No Python 3.10 to 3.13 with venv was found: install one, or pass PYTHON=." >&2; exit 2; }; \
 	echo "Creating .venv with $$python"; "$$python" -m venv .venv; }
 	@echo "Installing pinned dependencies (1 to 3 minutes the first time)"
-	@$(BIN)/python -m pip install -qq --no-input -c constraints.txt -e '.[server,train,eval,dev]'
+	@$(BIN)/python -m pip install -qq --no-input --no-compile -c constraints.txt -e '.[server,train,eval,dev]'
 	@touch $@
 
 .PHONY: weights
