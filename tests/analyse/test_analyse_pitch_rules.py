@@ -79,6 +79,12 @@ def test_a_wrong_onset_is_put_right() -> None:
     np.testing.assert_allclose(_repaired(_line((440.0, 3), (220.0, 30))), 220.0)
 
 
+@pytest.mark.parametrize("spike_hz", [60.0, 2089.0])
+def test_a_spike_of_any_size_is_removed(spike_hz: float) -> None:
+    for f0_hz in (_line((220.0, 9), (spike_hz, 1)), _line((220.0, 9), (spike_hz, 2), (220.0, 9))):
+        np.testing.assert_allclose(_repaired(f0_hz), 220.0)
+
+
 def test_an_octave_that_holds_is_the_singers() -> None:
     for held in (_line((220.0, 20), (440.0, 12), (220.0, 20)), _line((220.0, 20), (440.0, 20))):
         np.testing.assert_array_equal(_repaired(held), held)

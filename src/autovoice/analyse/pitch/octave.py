@@ -55,11 +55,23 @@ def repair_octaves(
     """
     repaired = f0_hz.copy()
     for first, end in runs(voiced):
-        octaves = np.log2(np.maximum(f0_hz[first:end], 1.0).astype(np.float64))
+        repaired[first:end] = _without_spikes(f0_hz[first:end])
+        octaves = np.log2(np.maximum(repaired[first:end], 1.0).astype(np.float64))
         if np.abs(np.diff(octaves)).max(initial=0.0) > _FREE_STEP_OCTAVES:
             shifts = _best_shifts(octaves, 2 * hop_s / max_excursion_s)
-            repaired[first:end] = f0_hz[first:end] * np.exp2(shifts)
+            repaired[first:end] *= np.exp2(shifts)
     return repaired
+
+
+def _without_spikes(f0_hz: FloatArray) -> FloatArray:
+    """Replace one or two frames that are far from those on both sides by the median of five."""
+    half = _VOTE_FRAMES // 2
+    padded = np.pad(f0_hz, half, mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, _VOTE_FRAMES)
+    middle = np.median(around, axis=1)
+    spike = np.abs(np.log2(f0_hz / middle)) > _FREE_STEP_OCTAVES
+    cleaned: FloatArray = np.where(spike, middle, f0_hz).astype(np.float32)
+    return cleaned
 
 
 def _best_shifts(octaves: FloatArray, shifted_cost: float) -> FloatArray:
