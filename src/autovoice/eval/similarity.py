@@ -1,0 +1,59 @@
+"""How near the output is to the target voice, and how far from the source's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autovoice.analyse.speaker import SpeakerEncoder
+from autovoice.errors import InputError
+from autovoice.types import Audio, FloatArray
+
+
+@dataclass(frozen=True)
+class SimilarityScore:
+    """Cosines of speaker embeddings; None where one of the two holds no voice.
+
+    Args:
+        target: output against the reference.
+        source: output against the source vocal; a conversion makes it fall.
+        floor: source vocal against the reference: what doing nothing would read.
+    """
+
+    target: float | None
+    source: float | None
+    floor: float | None
+
+
+def similarity_score(
+    output: Audio, source: Audio, reference: Audio | FloatArray, encoder: SpeakerEncoder
+) -> SimilarityScore:
+    """Compare three voices by their GE2E embeddings.
+
+    Args:
+        output, source: converted vocal and source vocal.
+        reference: a recording of the target, or its embedding, ``[256]``.
+        encoder: what embeds.
+
+    Source: the measure is Resemblyzer's cosine, as the field reports it.
+    """
+    ours, theirs = embedding(output, encoder), embedding(source, encoder)
+    wanted = embedding(reference, encoder) if isinstance(reference, Audio) else reference
+    return SimilarityScore(cosine(ours, wanted), cosine(ours, theirs), cosine(theirs, wanted))
+
+
+def embedding(audio: Audio, encoder: SpeakerEncoder) -> FloatArray | None:
+    """Return the embedding of a recording, or None when it is silent."""
+    try:
+        return encoder.embed(audio.mono(), audio.sample_rate_hz)
+    except InputError:
+        return None
+
+
+def cosine(one: FloatArray | None, other: FloatArray | None) -> float | None:
+    """Return the cosine of two vectors, None when one is missing or zero."""
+    if one is None or other is None:
+        return None
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(np.dot(one, other)) / lengths if lengths > 0.0 else None
