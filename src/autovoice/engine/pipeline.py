@@ -23,6 +23,7 @@ from autovoice.engine.chunks import (
 from autovoice.engine.progress import Reporter
 from autovoice.engine.resampling import mono_at
 from autovoice.engine.scratch import Scratch, relax
+from autovoice.engine.separating import separate
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError
 from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, Speaker, Stems
@@ -77,7 +78,7 @@ class Pipeline:
         """Take the vocals out of a mix, or leave an a cappella recording as it is."""
         with self.reporter.stage("separate"), self.reporter.timed("separate"):
             separator = self.stages.separator if mixed else self.stages.identity
-            return separator.separate(song, progress=self.reporter.at)
+            return separate(song, separator, self.scratch, self.reporter.at)
 
     def analyse(self, vocals: Audio) -> Vocal:
         """Find melody, loudness and activity of a vocal."""
