@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -154,3 +156,21 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     assert code[-1] == "exec make test"
     assert len(code) == 3
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_the_hosted_ci_runs_the_same_script_on_every_python() -> None:
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    job = yaml.safe_load(text)["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+
+
+def test_the_import_contract_places_every_room() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter", encoding="utf-8")
+    layers = parser["importlinter:contract:rooms"]["layers"]
+    named = {room for line in layers.split("\n") for room in line.replace("|", " ").split()}
+    package = ROOT / "src" / "autovoice"
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    files = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    assert named == folders | files
