@@ -174,7 +174,8 @@ class Spleeter(NetworkStage):
         vocals, backing = (
             network(padded)[0, :, :frames].float().square() for network in self.networks.values()
         )
-        return ((vocals + EPS) / (vocals + backing + 2 * EPS)).transpose(1, 2)
+        share: Tensor = (vocals + EPS) / (vocals + backing + 2 * EPS)
+        return share.transpose(1, 2)
 
     def _shrink(self) -> bool:
         """Halve the chunk; False when it is as short as it can be."""
