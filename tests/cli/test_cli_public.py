@@ -76,3 +76,53 @@ def test_convert_scores_what_it_makes(monkeypatch: pytest.MonkeyPatch, tmp_path:
     result = autovoice.convert(song(1.0), voice(), device="cpu", semitones=-3)
     assert result.score == card
     assert seen == [-3]
+
+
+def _left_with(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    from autovoice.cli.main import main
+
+    with pytest.raises(SystemExit) as leaving:
+        main(list(words))
+    out, err = capsys.readouterr()
+    return int(leaving.value.code or 0), out, err
+
+
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _left_with(capsys, "--help")
+    assert code == 0
+    assert all(f"  {name} " in out for name in ("convert", "voice", "models", "doctor"))
+    code, _, err = _left_with(capsys, "sing")
+    assert code == 2
+    assert "No such command" in err
+    for name in ("convert", "voice", "models", "doctor"):
+        assert _left_with(capsys, name, "--help")[0] == 0
+
+
+def test_verbose_shows_where_an_error_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("voice", "show", "no/name")
+    assert "Traceback" not in _left_with(capsys, *words)[2]
+    code, _, err = _left_with(capsys, "--verbose", *words)
+    assert code == 2
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("error: voice 'no/name'")
+
+
+def test_a_reader_that_goes_away_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from autovoice.cli import main
+
+    def gone(**options: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(main.autovoice, "main", gone)
+    monkeypatch.setattr(main.sys, "stderr", SimpleNamespace(close=lambda: None))
+    with pytest.raises(SystemExit) as leaving:
+        main.main([])
+    assert leaving.value.code == 1
+
+
+def test_warnings_of_the_library_are_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    import logging
+
+    _left_with(capsys, "voice", "list")
+    logging.getLogger("autovoice.somewhere").warning("two\nlines")
+    assert capsys.readouterr().err == "warning: two lines\n"

@@ -25,6 +25,14 @@ INTERRUPTED = 130
 OUT_OF_RESOURCES = 4
 
 
+class EchoHandler(logging.Handler):
+    """Write log records to stderr, wherever that leads when they come."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        click.echo(f"{record.levelname.lower()}: {one_line(record.getMessage())}", err=True)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and loads only the one that runs."""
 
@@ -66,9 +74,10 @@ def autovoice(ctx: click.Context, verbose: int) -> None:
     Exit codes: 0 done, 2 usage or bad input, 3 missing weights, 4 out of resources.
     """
     ctx.obj = {"verbose": verbose}
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("autovoice").setLevel(level)
+    logger = logging.getLogger("autovoice")
+    logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+    if not any(isinstance(handler, EchoHandler) for handler in logger.handlers):
+        logger.addHandler(EchoHandler())
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

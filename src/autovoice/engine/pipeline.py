@@ -136,6 +136,11 @@ class Pipeline:
             raise InputError(f"mix: found {found}, expected {wanted}")
         return mixed
 
+    def placed(self, converted: Audio, like: Audio) -> Audio:
+        """Return the new vocal at the song's rate and length, one channel."""
+        samples = mono_at(converted, like.sample_rate_hz, like.length_samples, self.scratch)
+        return Audio(samples[None], like.sample_rate_hz)
+
     def _fill(
         self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float
     ) -> None:

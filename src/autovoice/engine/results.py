@@ -19,7 +19,7 @@ class ConversionStems(Stems):
     Args:
         vocals: the source vocal.
         backing: everything else.
-        converted: the new vocal, placed like the source vocal.
+        converted: the new vocal alone, one channel.
     """
 
     converted: Audio
