@@ -102,11 +102,21 @@ def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
     return Curve(loud.astype(np.float32), 0.01, 0.005)
 
 
-def mix(converted: Audio, stems: Stems) -> Audio:
+@dataclass(frozen=True)
+class Mixdown:
+    """A mix and the vocal in it."""
+
+    mix: Audio
+    vocal: Audio
+
+
+def mix(converted: Audio, stems: Stems) -> Mixdown:
     backing = stems.backing
     at = np.arange(backing.length_samples) / backing.sample_rate_hz
     voice = np.interp(at, np.arange(converted.length_samples) / 24_000, converted.samples[0])
-    return Audio((backing.samples + 0.1 * voice).astype(np.float32), backing.sample_rate_hz)
+    placed = np.broadcast_to(voice.astype(np.float32), backing.samples.shape)
+    rate = backing.sample_rate_hz
+    return Mixdown(Audio(backing.samples + placed * np.float32(0.1), rate), Audio(placed, rate))
 
 
 def encoders(device: str = "cpu") -> Encoders:

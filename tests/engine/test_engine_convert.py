@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from standins import Carrier, builders, encoders, song, voice
+from standins import Carrier, Mixdown, builders, encoders, song, voice
 
 from autovoice import io
 from autovoice.config import PRESETS
@@ -16,7 +16,7 @@ from autovoice.engine.progress import Reporter
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError, VoiceError
-from autovoice.types import Audio
+from autovoice.types import Audio, Stems
 
 CPU: dict[str, Any] = {"device": "cpu"}
 
@@ -31,7 +31,7 @@ def test_a_song_becomes_a_cover_as_long_with_all_its_stems(tmp_path: Path) -> No
     result = _engine(tmp_path).convert(source, voice())
     assert result.audio.samples.shape == source.samples.shape
     assert result.stems.vocals.samples.shape == source.samples.shape
-    assert result.stems.converted.samples.shape == (1, source.length_samples)
+    assert result.stems.converted.samples.shape == source.samples.shape
     np.testing.assert_allclose(
         result.stems.vocals.samples + result.stems.backing.samples, source.samples, atol=1e-6
     )
@@ -142,7 +142,7 @@ def test_paged_arrays_give_the_same_result(tmp_path: Path) -> None:
     )
     paged = engine.convert(source, voice())
     np.testing.assert_array_equal(plain.audio.samples, paged.audio.samples)
-    assert isinstance(paged.stems.converted.samples, np.memmap)
+    assert isinstance(paged.stems.vocals.samples, np.memmap)
 
 
 def test_progress_runs_from_start_to_end_without_falling(tmp_path: Path) -> None:
@@ -330,3 +330,11 @@ def test_pauses_in_the_vocal_are_silent_in_the_cover(tmp_path: Path) -> None:
     converted = result.stems.converted.samples[0]
     assert np.abs(converted[17_500:30_500]).max() < 1e-4
     assert np.abs(converted[:14_000]).max() > 0.05
+
+
+def test_a_mix_of_the_wrong_shape_is_found_out(tmp_path: Path) -> None:
+    def wrong(converted: Audio, stems: Stems) -> Mixdown:
+        return Mixdown(converted, converted)
+
+    with pytest.raises(InputError, match=r"mix: found \[1, 24000\], expected \[2, 44100\]"):
+        _engine(tmp_path, mix=wrong).convert(song(1), voice())

@@ -168,7 +168,7 @@ def curve_at(curve: Curve, length: int, rate_hz: int) -> FloatArray:
     if not len(curve.values):
         return np.zeros(length, np.float32)
     frame = (np.arange(length) / rate_hz - curve.offset_s) / curve.hop_s
-    values: FloatArray = np.interp(frame, np.arange(len(curve.values)), curve.values)
+    values = np.interp(frame, np.arange(len(curve.values)), curve.values)
     return values.astype(np.float32)
 
 

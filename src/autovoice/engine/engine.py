@@ -113,10 +113,9 @@ class Engine:
             semitones = pipeline.fit(vocal, target.speaker, wanted.semitones)
             converted = pipeline.convert(vocal, target.speaker, semitones)
             cover = pipeline.mix(converted, stems)
-            placed = pipeline.placed(converted, stems.vocals)
         return Conversion(
-            audio=Audio(cover.samples, cover.sample_rate_hz, audio.metadata),
-            stems=ConversionStems(stems.vocals, stems.backing, placed),
+            audio=Audio(cover.mix.samples, cover.mix.sample_rate_hz, audio.metadata),
+            stems=ConversionStems(stems.vocals, stems.backing, cover.vocal),
             semitones=semitones,
             voice=target.name,
             device=self.device,

@@ -24,7 +24,7 @@ from autovoice.engine.progress import Reporter
 from autovoice.engine.resampling import mono_at
 from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
-from autovoice.engine.stages import Stages
+from autovoice.engine.stages import Mixed, Stages
 from autovoice.errors import InputError, ResourceError
 from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, Speaker, Stems
 
@@ -127,19 +127,16 @@ class Pipeline:
                 longest_s = self._after_out_of_memory(longest_s, problem)
                 out[:] = 0
 
-    def mix(self, converted: Audio, stems: Stems) -> Audio:
+    def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
             mixed = self.stages.builders.mix(converted, stems)
-        if mixed.samples.shape != stems.backing.samples.shape:
-            found, wanted = list(mixed.samples.shape), list(stems.backing.samples.shape)
-            raise InputError(f"mix: found {found}, expected {wanted}")
+        wanted = stems.backing.samples.shape
+        for result in (mixed.mix, mixed.vocal):
+            if result.samples.shape != wanted:
+                found = list(result.samples.shape)
+                raise InputError(f"mix: found {found}, expected {list(wanted)}")
         return mixed
-
-    def placed(self, converted: Audio, like: Audio) -> Audio:
-        """Return the new vocal at the song's rate and length, one channel."""
-        samples = mono_at(converted, like.sample_rate_hz, like.length_samples, self.scratch)
-        return Audio(samples[None], like.sample_rate_hz)
 
     def _fill(
         self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float

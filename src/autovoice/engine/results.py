@@ -19,7 +19,7 @@ class ConversionStems(Stems):
     Args:
         vocals: the source vocal.
         backing: everything else.
-        converted: the new vocal alone, one channel.
+        converted: the new vocal alone, as it stands in the mix.
     """
 
     converted: Audio

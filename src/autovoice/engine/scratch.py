@@ -12,7 +12,7 @@ import numpy as np
 from autovoice.errors import ResourceError
 from autovoice.types import FloatArray
 
-IN_MEMORY_BYTES = 256 << 20
+IN_MEMORY_BYTES = 96 << 20
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Scratch:
 
     Args:
         in_memory_bytes: arrays above this size live in a nameless temporary file, which the system
-            frees with the array. Default 256 MiB (12 minutes of stereo at 44.1 kHz).
+            frees with the array. Default 96 MiB (4.7 minutes of stereo at 44.1 kHz).
         folder: where those files are. Default: the system's temporary folder.
     """
 

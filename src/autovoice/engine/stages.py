@@ -54,6 +54,18 @@ class Vocoder(Protocol):
         """Return 24 kHz mono audio."""
 
 
+class Mixed(Protocol):
+    """A finished mix, and the new vocal alone as it stands in it."""
+
+    @property
+    def mix(self) -> Audio:
+        """The mix, shaped like the song."""
+
+    @property
+    def vocal(self) -> Audio:
+        """The vocal, shaped like the song."""
+
+
 def _spleeter(device: str) -> Separator:
     from autovoice.separate.spleeter import Spleeter
 
@@ -108,10 +120,10 @@ def _fit(pitch: Pitch, speaker: Speaker) -> int:
     return semitones_auto(pitch, speaker)
 
 
-def _mix(converted: Audio, stems: Stems) -> Audio:
-    from autovoice.mix import mix
+def _mix(converted: Audio, stems: Stems) -> Mixed:
+    from autovoice.mix import mixdown
 
-    return mix(converted, stems)
+    return mixdown(converted, stems)
 
 
 def _encoders(device: str) -> Encoders:
@@ -134,7 +146,7 @@ class Builders:
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
     fit: Callable[[Pitch, Speaker], int] = _fit
-    mix: Callable[[Audio, Stems], Audio] = _mix
+    mix: Callable[[Audio, Stems], Mixed] = _mix
 
 
 @dataclass
