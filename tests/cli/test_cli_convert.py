@@ -36,6 +36,7 @@ def _small_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, carrier: Carr
         return Engine(device, vram, builders=builders(carrier))
 
     monkeypatch.setattr("autovoice.cli.convert.make_engine", make)
+    monkeypatch.setattr("autovoice.weights.status", lambda name: SimpleNamespace(state="ready"))
     judge = SimpleNamespace(score=lambda *arguments: CARD)
     monkeypatch.setitem(sys.modules, "autovoice.eval.summary", judge)  # type: ignore[arg-type]
 
@@ -421,3 +422,25 @@ def test_one_sample_of_one_channel_is_enough(
     code, _, _ = run(capfd, "convert", tiny, "--voice", voice_file, "-o", tmp_path / "c.wav")
     assert code == 0
     assert io.read(tmp_path / "c.wav").length_samples == 1
+
+
+def test_missing_weights_are_fetched_once_and_announced(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    voice_file: str,
+    song_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pulled: list[list[str]] = []
+    absent = SimpleNamespace(state="absent")
+    monkeypatch.setattr("autovoice.weights.needed_by", lambda command: ("swift-f0",))
+    monkeypatch.setattr("autovoice.weights.status", lambda name: absent)
+    monkeypatch.setattr("autovoice.weights.pull", lambda names, progress: pulled.append(names))
+    words = ("--voice", voice_file, "-o", tmp_path / "c.wav", "--json")
+    code, printed, err = run(capfd, "convert", song_file, *words)
+    assert code == 0
+    assert pulled == [["swift-f0"]]
+    assert "fetching weights, this once: swift-f0" in err
+    json.loads(printed)
+    assert run(capfd, "convert", tmp_path / "none.wav", *words)[0] == 2
+    assert len(pulled) == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from autovoice.cli.jobs import Job, Report, plan_jobs
+from autovoice.cli.jobs import DEMO, Job, Report, plan_jobs
 from autovoice.errors import AutoVoiceError
 
 
@@ -87,11 +87,28 @@ def convert(  # noqa: PLR0917 - one argument for each option of the command
     }
     options_from({**options, "device": device, "vram_bytes": vram})
     jobs = plan_jobs(songs, output, stems=stems, report=report)
+    fetch_weights(jobs)
     engine = make_engine(device, vram)
     target = engine.voice(voice)
     reports = [_run(engine, job, target, options, alone=len(jobs) == 1) for job in jobs]
     _print(reports, as_json=as_json, alone=len(jobs) == 1)
     return max(report.exit_code for report in reports)
+
+
+def fetch_weights(jobs: Sequence[Job]) -> None:
+    """Fetch what is missing, with a word about it, on the first call on a machine."""
+    from autovoice import weights
+
+    missing = [n for n in weights.needed_by("convert") if weights.status(n).state != "ready"]
+    if not missing:
+        return
+    if len(jobs) == 1 and jobs[0].song != DEMO:
+        jobs[0].check()  # a song that cannot be read should not cost a download
+    from autovoice.cli.models import progress_bars
+
+    click.echo(f"fetching weights, this once: {', '.join(missing)}", err=True)
+    with progress_bars() as progress:
+        weights.pull(missing, progress=progress)
 
 
 def make_engine(device: str, vram: str | None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autovoice.types import Audio, FloatArray, Pitch
-from autovoice.voices.make import Encoders
+from autovoice.voices.make import BASE_MODEL_SHA256, Encoders
 
 
 def encoders_on(device: str = "cpu") -> Encoders:
@@ -41,4 +41,19 @@ def encoders_on(device: str = "cpu") -> Encoders:
     def read(path: Path) -> Audio:
         return io.read(path)
 
-    return Encoders(embedding=embed, style=encode, pitch=track, resample=resample, read=read)
+    return Encoders(
+        embedding=embed,
+        style=encode,
+        pitch=track,
+        resample=resample,
+        read=read,
+        identity=_identity(),
+    )
+
+
+def _identity() -> str:
+    """Return what changes whenever a model that comes with AutoVoice does."""
+    from autovoice import weights
+
+    bundled = weights.bundled_index().values()
+    return " ".join([BASE_MODEL_SHA256, *sorted(file.sha256 for file in bundled)])
