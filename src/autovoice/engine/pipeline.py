@@ -34,7 +34,6 @@ MODEL_HZ = 24_000
 LISTEN_TICK = LISTEN_HZ // TICKS_PER_S
 MODEL_TICK = MODEL_HZ // TICKS_PER_S
 LEAST_CHUNK_S = 3.0
-_ENERGY_BLOCK_TICKS = 60 * TICKS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,7 @@ class Pipeline:
                 pitch = self.stages.pitch.track(at_16k)
             self.reporter.at(0.7)
             with self.reporter.timed("loudness"):
-                energy = self._energy(at_24k, ticks)
+                energy = self.stages.builders.energy(at_24k)
                 activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
             return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
 
@@ -180,21 +179,6 @@ class Pipeline:
             audio = self.stages.vocoder.synthesise(features, speaker)
         samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
         return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
-
-    def _energy(self, at_24k: FloatArray, ticks: int) -> Curve:
-        """Measure the energy curve in blocks of a minute."""
-        parts: list[FloatArray] = []
-        curve = Curve(np.zeros(0, np.float32), 1.0)
-        for start in range(0, ticks, _ENERGY_BLOCK_TICKS):
-            left = max(0, start - TICKS_PER_S)
-            stop = min(ticks, start + _ENERGY_BLOCK_TICKS)
-            right = min(ticks, stop + TICKS_PER_S)
-            curve = self.stages.builders.energy(at_24k[left * MODEL_TICK : right * MODEL_TICK])
-            first = round((start - left) / TICKS_PER_S / curve.hop_s)
-            count = round((stop - start) / TICKS_PER_S / curve.hop_s)
-            last = None if stop == ticks else first + count
-            parts.append(curve.values[first:last])
-        return Curve(np.concatenate(parts), curve.hop_s, curve.offset_s)
 
     def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
         """Return the piece length for the next try, after moving to the CPU where need be."""

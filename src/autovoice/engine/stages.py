@@ -103,9 +103,9 @@ def _vocoder(device: str) -> Vocoder:
 
 
 def _energy(samples: FloatArray) -> Curve:
-    from autovoice.analyse.loudness import decoder_energy
+    from autovoice.analyse.loudness import at_level, decoder_energy, level_gain
 
-    return decoder_energy(samples)
+    return at_level(decoder_energy(samples), level_gain(samples, 24_000))
 
 
 def _activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:

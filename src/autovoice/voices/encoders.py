@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from autovoice.types import Audio, FloatArray, Pitch
 from autovoice.voices.make import BASE_MODEL_SHA256, Encoders
 
@@ -18,6 +20,7 @@ def encoders_on(device: str = "cpu") -> Encoders:
         WeightsError: on first use, when weights are missing.
     """
     from autovoice import io
+    from autovoice.analyse.loudness import level_gain
     from autovoice.analyse.pitch import SwiftF0Tracker
     from autovoice.analyse.speaker import SpeakerEncoder
     from autovoice.convert import StyleEncoder
@@ -33,7 +36,8 @@ def encoders_on(device: str = "cpu") -> Encoders:
         return speaker.embed(samples, sample_rate_hz)
 
     def encode(samples: FloatArray, embedding: FloatArray) -> FloatArray:
-        return style.encode(samples, embedding)
+        gain = np.float32(level_gain(samples, 24_000))
+        return style.encode(samples * gain, embedding)
 
     def resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
         return io.resample(samples, from_hz, to_hz)
