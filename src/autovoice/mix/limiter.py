@@ -13,8 +13,11 @@ CEILING_DBTP = -1.0
 LOOK_AHEAD_S = 0.005
 RELEASE_DB_PER_S = 40.0
 BLOCK_SAMPLES = 16
-# A gain that moves bends the wave a little between the samples; this much is kept in hand.
-MARGIN_DB = 0.05
+# Four readings per sample miss up to 0.15 dB of what lies near 20 kHz, and a gain that moves bends
+# the wave a little: this much is kept in hand.
+MARGIN_DB = 0.2
+# Sound over +60 dB is scaled down to that first, so that no arithmetic overflows.
+MOST_LINEAR = 1000.0
 _PASSES = 3
 _PIECE_SAMPLES = 1 << 18
 
@@ -37,6 +40,9 @@ def limit(
         ``[C, T]`` -> ``[C, T]``.
     """
     ceiling = 10 ** (ceiling_dbtp / 20)
+    loudest = float(np.abs(samples).max(initial=0.0))
+    if loudest > MOST_LINEAR:
+        samples = samples * np.float32(MOST_LINEAR / loudest)
     target_dbtp = ceiling_dbtp - MARGIN_DB
     limited = samples
     for _ in range(_PASSES):

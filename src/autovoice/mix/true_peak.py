@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from autovoice.types import FloatArray
 
 OVERSAMPLING = 4
 TAPS = 48
 KAISER_BETA = 8.0
-_PIECE_BLOCKS = 1 << 11
+_PIECE_SAMPLES = 1 << 15
 
 
 def block_peaks(samples: FloatArray, block_samples: int) -> FloatArray:
@@ -30,20 +31,14 @@ def block_peaks(samples: FloatArray, block_samples: int) -> FloatArray:
     """
     length = samples.shape[1]
     peaks = np.zeros(-(-length // block_samples), np.float32)
-    kernel = _between()
-    reach = TAPS // 2
-    for first in range(0, peaks.size, _PIECE_BLOCKS):
+    blocks = max(_PIECE_SAMPLES // block_samples, 1)
+    half_size = fft.next_fast_len(blocks * block_samples // 2 + TAPS, real=True)
+    spectrum = _between_spectrum(2 * half_size)
+    for first in range(0, peaks.size, blocks):
         start = first * block_samples
-        stop = min(start + _PIECE_BLOCKS * block_samples, length)
+        stop = min(start + blocks * block_samples, length)
         for channel in samples:
-            # One point more on each side, so that both neighbours see what lies between them.
-            cut = _cut(channel, start - reach, stop + reach)
-            windows = np.lib.stride_tricks.sliding_window_view(cut, TAPS)
-            between = np.abs(windows @ kernel).max(axis=1)
-            here = np.abs(cut[reach:-reach])
-            np.maximum(here, between[:-1], out=here)
-            np.maximum(here, between[1:], out=here)
-            found = _blockwise_max(here, block_samples)
+            found = _blockwise_max(_wave_peaks(channel, start, stop, spectrum), block_samples)
             target = peaks[first : first + found.size]
             np.maximum(target, found, out=target)
     return peaks
@@ -55,14 +50,32 @@ def true_peak(samples: FloatArray) -> float:
     return float(peaks.max()) if peaks.size else 0.0
 
 
-def _between() -> FloatArray:
-    """Return the taps that find the wave at 1/4, 2/4 and 3/4 between two samples, ``[48, 3]``."""
-    offsets = np.arange(TAPS)[:, None] - (TAPS // 2 - 1)
-    distance = offsets - np.arange(1, OVERSAMPLING)[None] / OVERSAMPLING
-    position = np.clip(distance / (TAPS / 2), -1, 1)
-    window = np.i0(KAISER_BETA * np.sqrt(1 - position**2)) / np.i0(KAISER_BETA)
-    taps: NDArray[np.float32] = (np.sinc(distance) * window).astype(np.float32)
-    return taps
+def _wave_peaks(
+    channel: FloatArray, start: int, stop: int, spectrum: NDArray[np.complex64]
+) -> FloatArray:
+    """Return the peak of the wave from one sample before to one after each sample."""
+    reach = TAPS // 2
+    cut = _cut(channel, start - reach, stop + reach)
+    points = stop - start + 1
+    size = 2 * (spectrum.shape[1] - 1)
+    # Point k lies between samples k - 1 and k of this stretch, so there is one more of them.
+    waves = fft.irfft(fft.rfft(cut, size) * spectrum, size, axis=1)[:, TAPS - 1 : TAPS - 1 + points]
+    between = np.abs(waves).max(axis=0)
+    peaks: FloatArray = np.abs(cut[reach:-reach])
+    np.maximum(peaks, between[:-1], out=peaks)
+    np.maximum(peaks, between[1:], out=peaks)
+    return peaks
+
+
+def _between_spectrum(size: int) -> NDArray[np.complex64]:
+    """Return the filters that find the wave at 1/4, 2/4 and 3/4 between two samples, ``[3, K]``."""
+    offsets = np.arange(TAPS) - (TAPS // 2 - 1)
+    distance = offsets - np.arange(1, OVERSAMPLING)[:, None] / OVERSAMPLING
+    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / (TAPS / 2)) ** 2)) / np.i0(KAISER_BETA)
+    # Turned round, because a convolution reads its filter backwards.
+    taps = (np.sinc(distance) * window).astype(np.float32)[:, ::-1]
+    spectrum: NDArray[np.complex64] = fft.rfft(taps, size, axis=1)
+    return spectrum
 
 
 def _cut(channel: FloatArray, start: int, stop: int) -> FloatArray:

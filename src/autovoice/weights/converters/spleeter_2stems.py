@@ -45,18 +45,22 @@ def _load(path: Path) -> dict[str, Any]:
     """Unpickle a dict of arrays; anything that is not NumPy's own array is refused."""
     from numpy._core.multiarray import _reconstruct
 
-    # Old pickles name the function by the module's former path.
+    # The function has moved between NumPy's modules; a file names the path of its own time.
     allowed: list[Any] = [
         np.ndarray,
         np.dtype,
         np.dtypes.Float32DType,
         (_reconstruct, "numpy.core.multiarray._reconstruct"),
+        (_reconstruct, "numpy._core.multiarray._reconstruct"),
     ]
     try:
         with torch.serialization.safe_globals(allowed):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"{path.name}: not a checkpoint of NumPy arrays: {error}") from error
+    except Exception as error:  # torch raises many kinds, and its words advise the unsafe way
+        raise WeightsError(
+            f"{path.name}: found something else than a checkpoint of NumPy arrays "
+            f"({type(error).__name__}); fetch the file again"
+        ) from error
     if not isinstance(loaded, dict):
         raise WeightsError(f"{path.name}: found {type(loaded).__name__}, expected a dict")
     return loaded

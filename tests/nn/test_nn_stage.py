@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from autovoice.errors import ResourceError
+from autovoice.nn.stage import NetworkStage
+
+
+def out_of_memory() -> None:
+    raise torch.cuda.OutOfMemoryError("asked for 9 GiB")
+
+
+class Elsewhere(NetworkStage):
+    """A stage on torch's storage-less device, which stands for a GPU that can be full."""
+
+    def __init__(self, **options: bool) -> None:
+        super().__init__(device="cpu", **options)
+        self.device = torch.device("meta")
+
+
+def test_network_is_taken_over_for_inference() -> None:
+    stage, network = NetworkStage(), nn.Linear(2, 2)
+    stage.add_network(network)
+    assert not network.training
+    assert not any(weight.requires_grad for weight in network.parameters())
+    assert not stage.guarded(lambda: network(torch.ones(1, 2))).requires_grad
+
+
+@pytest.mark.parametrize(("mixed", "dtype"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_mixed_precision_is_a_switch(mixed: bool, dtype: torch.dtype) -> None:
+    stage, network = NetworkStage(mixed_precision=mixed), nn.Linear(2, 2)
+    stage.add_network(network)
+    assert stage.guarded(lambda: network(torch.ones(1, 2))).dtype == dtype
+
+
+def test_falls_back_to_the_cpu_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Elsewhere()
+    network = nn.Linear(2, 2)
+    stage._networks.append(network)
+
+    def work() -> str:
+        if stage.device.type != "cpu":
+            out_of_memory()
+        return stage.device.type
+
+    with caplog.at_level(logging.WARNING):
+        assert stage.guarded(work) == "cpu"
+    assert "going on on the CPU" in caplog.text
+    assert next(network.parameters()).device.type == "cpu"
+
+
+def test_smaller_pieces_come_before_the_cpu() -> None:
+    stage, sizes = Elsewhere(), [8]
+
+    def work() -> int:
+        if sizes[-1] > 2:
+            out_of_memory()
+        return sizes[-1]
+
+    def shrink() -> bool:
+        sizes.append(sizes[-1] // 2)
+        return True
+
+    assert stage.guarded(work, shrink=shrink) == 2
+    assert sizes == [8, 4, 2]
+    assert stage.device.type == "meta"
+
+
+def test_without_fall_back_it_is_a_resource_error() -> None:
+    stage = Elsewhere(cpu_fallback=False)
+    with pytest.raises(ResourceError, match="out of memory"):
+        stage.guarded(out_of_memory, shrink=lambda: False)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")]
+)
+def test_a_full_cpu_is_a_resource_error(error: Exception) -> None:
+    def work() -> None:
+        raise error
+
+    with pytest.raises(ResourceError, match="cpu is out of memory"):
+        NetworkStage().guarded(work)
+
+
+def test_other_errors_pass() -> None:
+    def work() -> None:
+        raise RuntimeError("sizes do not match")
+
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        NetworkStage().guarded(work, shrink=lambda: True)
