@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from autovoice import eval as judge
 from autovoice import io
 from autovoice.analyse.speaker import SpeakerEncoder
+from autovoice.eval.similarity import embedding
 from autovoice.types import Audio
 from benchmarks.pairs import SOURCES, TARGETS, Item, items
 from benchmarks.summarise import Row, markdown, means, worst, write_csv
@@ -71,6 +72,7 @@ class Run:
         self.engine, self.encoder, self.transcriber = engine, encoder, transcriber
         self.out, self.keep_audio = out, keep_audio
         self._words: dict[str, judge.Transcript] = {}
+        self._voices: dict[str, Any] = {}
         self._rows_path = out / "rows.jsonl"
 
     def pairs(self, sources: Sequence[Item], targets: Sequence[Item]) -> list[Row]:
@@ -90,7 +92,7 @@ class Run:
 
     def pair(self, source: Item, target: Item, voice: Any) -> Row:
         """Convert one source into one voice and judge the result."""
-        song, reference = io.read(source.path), io.read(target.path)
+        song = io.read(source.path)
         begin = time.perf_counter()
         conversion = self.engine.convert(song, voice, separate=False, semitones="auto")
         took_s = time.perf_counter() - begin
@@ -102,7 +104,8 @@ class Run:
         span = judge.most_active_part(song)
         ours, theirs = judge.cut(output, *span), judge.cut(song, *span)
         pitch = judge.pitch_score(ours, theirs, conversion.semitones)
-        alike = judge.similarity_score(ours, theirs, reference, self.encoder)
+        voices = (self._voice(source, theirs), self._voice(target))
+        alike = judge.similarity_score(ours, *voices, self.encoder)
         row: dict[str, Any] = {
             "source": source.name,
             "target": target.name,
@@ -117,6 +120,12 @@ class Run:
         }
         log.info("%s -> %s: %s", source.name, target.name, json.dumps(row))
         return row
+
+    def _voice(self, item: Item, audio: Audio | None = None) -> Any:
+        """Embed a source or a target once: of a target the whole, of a source what is judged."""
+        if item.name not in self._voices:
+            self._voices[item.name] = embedding(audio or io.read(item.path), self.encoder)
+        return self._voices[item.name]
 
     def _heard(self, output: Audio, source: Audio, item: Item) -> dict[str, Any]:
         if self.transcriber is None:

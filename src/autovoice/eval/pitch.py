@@ -101,13 +101,18 @@ def _paired(one: Curve, other: Curve) -> tuple[Curve, Curve]:
 
 
 def _cost(output_hz: Curve, wanted_hz: Curve) -> float:
-    """Return the mean difference in cents, at most 200; a frame voiced in one alone counts 200."""
+    """Return the mean difference in cents, at most 200; a frame voiced in one alone counts 200.
+
+    A constant error does not count, or a delay would be found that hides it in a glide.
+    """
     ours, wanted = _paired(output_hz, wanted_hz)
     either, both = (ours > 0) | (wanted > 0), (ours > 0) & (wanted > 0)
     if not either.any():
         return 0.0
     cents = np.full(len(ours), _CLIP_CENTS)
-    cents[both] = np.abs(1200.0 * np.log2(ours[both] / wanted[both])).clip(max=_CLIP_CENTS)
+    if both.any():
+        apart = 1200.0 * np.log2(ours[both] / wanted[both])
+        cents[both] = np.abs(apart - np.median(apart)).clip(max=_CLIP_CENTS)
     return round(float(cents[either].mean()), 6)
 
 

@@ -27,24 +27,29 @@ class SimilarityScore:
 
 
 def similarity_score(
-    output: Audio, source: Audio, reference: Audio | FloatArray, encoder: SpeakerEncoder
+    output: Audio,
+    source: Audio | FloatArray,
+    reference: Audio | FloatArray,
+    encoder: SpeakerEncoder,
 ) -> SimilarityScore:
     """Compare three voices by their GE2E embeddings.
 
     Args:
-        output, source: converted vocal and source vocal.
-        reference: a recording of the target, or its embedding, ``[256]``.
+        output: the converted vocal.
+        source, reference: the source vocal and a recording of the target, or their embeddings,
+            ``[256]``.
         encoder: what embeds.
 
     Source: the measure is Resemblyzer's cosine, as the field reports it.
     """
-    ours, theirs = embedding(output, encoder), embedding(source, encoder)
-    wanted = embedding(reference, encoder) if isinstance(reference, Audio) else reference
+    ours, theirs, wanted = (embedding(each, encoder) for each in (output, source, reference))
     return SimilarityScore(cosine(ours, wanted), cosine(ours, theirs), cosine(theirs, wanted))
 
 
-def embedding(audio: Audio, encoder: SpeakerEncoder) -> FloatArray | None:
-    """Return the embedding of a recording, or None when it is silent."""
+def embedding(audio: Audio | FloatArray, encoder: SpeakerEncoder) -> FloatArray | None:
+    """Return the embedding of a recording, None when it is silent; an embedding stays."""
+    if not isinstance(audio, Audio):
+        return audio
     try:
         return encoder.embed(audio.mono(), audio.sample_rate_hz)
     except InputError:

@@ -1,0 +1,141 @@
+"""Pitch scores with known answers: curves and sweeps moved by known cents, delays and octaves."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from autovoice.errors import AutoVoiceError
+from autovoice.eval import harvest as harvest_module
+from autovoice.eval.harvest import harvest
+from autovoice.eval.pitch import compare_f0, pitch_score, shifted
+from autovoice.types import Audio, FloatArray
+
+RATE = 16_000
+Curve = NDArray[np.float64]
+
+
+def _melody(frames: int = 400) -> Curve:
+    """Glide from 150 to 300 Hz with vibrato; a rest in the middle."""
+    place = np.arange(frames) / frames
+    f0_hz = 150 * 2 ** (place + 0.03 * np.sin(2 * np.pi * 20 * place))
+    f0_hz[150:200] = 0
+    return f0_hz
+
+
+def _sung(f0_hz: FloatArray | Curve) -> FloatArray:
+    """Sum eight harmonics of an F0 given per sample; silence where it is 0."""
+    phase = 2 * np.pi * np.cumsum(f0_hz) / RATE
+    sound = sum(np.sin(phase * k) / k for k in range(1, 9)) * (f0_hz > 0)
+    return (0.1 * sound).astype(np.float32)
+
+
+def _sweep(seconds: float = 3.0) -> Curve:
+    time_s = np.arange(int(seconds * RATE)) / RATE
+    f0_hz = 180 * 2 ** (0.5 * np.sin(2 * np.pi * 0.4 * time_s))
+    f0_hz[int(1.2 * RATE) : int(1.5 * RATE)] = 0
+    return f0_hz
+
+
+def test_equal_curves_are_perfect() -> None:
+    score = compare_f0(_melody(), _melody())
+    assert score is not None
+    assert (score.rmse_hz, score.median_cents, score.voicing_error) == (0.0, 0.0, 0.0)
+    assert (score.within_50_cents, score.beyond_200_cents, score.delay_s) == (1.0, 0.0, 0.0)
+    assert score.log_f0_correlation == pytest.approx(1.0)
+    assert score.frames == 350
+
+
+@pytest.mark.parametrize(("cents", "within", "beyond"), [(30, 1, 0), (-120, 0, 0), (700, 0, 1)])
+def test_a_constant_error_is_read_in_cents(cents: float, within: float, beyond: float) -> None:
+    source = _melody()
+    score = compare_f0(source * 2 ** (cents / 1200), source)
+    assert score is not None
+    # In a glide a delay could hide it, and must not.
+    assert score.delay_s == 0.0
+    assert score.median_cents == pytest.approx(abs(cents))
+    assert (score.within_50_cents, score.beyond_200_cents) == (within, beyond)
+
+
+def test_the_source_is_moved_by_the_shift() -> None:
+    score = compare_f0(_melody() / 2, _melody(), semitones=-12)
+    assert score is not None
+    assert score.median_cents == pytest.approx(0, abs=1e-6)
+    unmoved = compare_f0(_melody() / 2, _melody())
+    assert unmoved is not None
+    assert unmoved.beyond_200_cents == 1.0
+
+
+def test_rmse_is_in_hertz() -> None:
+    source = np.full(100, 200.0)
+    score = compare_f0(source + np.where(np.arange(100) % 2, 4.0, -4.0), source)
+    assert score is not None
+    assert score.rmse_hz == pytest.approx(4.0)
+    assert score.log_f0_correlation is None
+
+
+def test_voicing_error_counts_frames_voiced_in_one_alone() -> None:
+    source, output = np.full(200, 220.0), np.full(200, 220.0)
+    output[40:60] = 0
+    output[100:110] = 0
+    score = compare_f0(output, source)
+    assert score is not None
+    assert score.voicing_error == pytest.approx(30 / 200)
+
+
+@pytest.mark.parametrize("delay_s", [-0.1, -0.03, 0.004, 0.05, 0.1])
+def test_a_constant_delay_is_found_and_taken_out(delay_s: float) -> None:
+    source = _melody()
+    score = compare_f0(shifted(source, delay_s), source)
+    assert score is not None
+    assert score.delay_s == pytest.approx(delay_s, abs=1e-9)
+    assert score.median_cents < 0.01
+
+
+def test_nothing_voiced_gives_no_score() -> None:
+    assert compare_f0(np.zeros(100), _melody(100)) is None
+    assert compare_f0(np.zeros(0), np.zeros(0)) is None
+    silence = Audio(np.zeros((1, RATE), np.float32), RATE)
+    assert pitch_score(silence, silence) is None
+
+
+def test_harvest_finds_a_sweep_in_blocks() -> None:
+    f0_hz = np.concatenate([_sweep(), _sweep(), _sweep(1.0)])
+    (found,) = harvest([(_sung(f0_hz), RATE)])
+    assert len(found) == len(f0_hz) // 160 + 1
+    wanted = f0_hz[::160]
+    both = (found[: len(wanted)] > 0) & (wanted > 0)
+    assert both.mean() > 0.75
+    cents = np.abs(1200 * np.log2(found[: len(wanted)][both] / wanted[both]))
+    assert np.median(cents) < 3
+    assert np.mean(cents > 50) < 0.02
+
+
+@pytest.mark.parametrize("length", [0, 1, 159, 1599, 1600, 1700])
+def test_harvest_of_tiny_sounds_has_its_frames(length: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, length).astype(np.float32)
+    (found,) = harvest([(noise, RATE)])
+    assert len(found) == length // 160 + 1
+
+
+def test_audio_shifted_and_delayed_is_read_so() -> None:
+    f0_hz = _sweep()
+    source = Audio(_sung(f0_hz)[None], RATE)
+    moved = _sung(f0_hz * 2 ** ((3 + 0.2) / 12))
+    late = np.concatenate([np.zeros(640, np.float32), moved])[: len(moved)]
+    score = pitch_score(Audio(late[None], RATE), source, semitones=3)
+    assert score is not None
+    assert score.delay_s == pytest.approx(0.04, abs=0.008)
+    assert score.median_cents == pytest.approx(20, abs=4)
+    assert score.voicing_error < 0.05
+    assert score.log_f0_correlation is not None
+    assert score.log_f0_correlation > 0.99
+
+
+def test_a_missing_tracker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(AutoVoiceError, match="pip install pyworld"):
+        harvest_module._world.__wrapped__()
