@@ -1,13 +1,23 @@
-"""The project's own encoders, built when they are first needed."""
+"""The project's own encoders, each built when it is first used."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autovoice.types import Audio, FloatArray, Pitch
 from autovoice.voices.make import BASE_MODEL_SHA256, Encoders
+
+if TYPE_CHECKING:
+    from autovoice.analyse.pitch import SwiftF0Tracker
+    from autovoice.analyse.speaker import SpeakerEncoder
+    from autovoice.convert import StyleEncoder
+
+MODEL_HZ = 24_000
 
 
 def encoders_on(device: str = "cpu") -> Encoders:
@@ -19,40 +29,64 @@ def encoders_on(device: str = "cpu") -> Encoders:
     Raises:
         WeightsError: on first use, when weights are missing.
     """
-    from autovoice import io
-    from autovoice.analyse.loudness import level_gain
-    from autovoice.analyse.pitch import SwiftF0Tracker
-    from autovoice.analyse.speaker import SpeakerEncoder
-    from autovoice.convert import StyleEncoder
-
-    pitch = SwiftF0Tracker(device=device)
-    speaker = SpeakerEncoder(device=device)
-    style = StyleEncoder(device=device)
-
-    def track(samples: FloatArray) -> Pitch:
-        return pitch.track(samples)
-
-    def embed(samples: FloatArray, sample_rate_hz: int) -> FloatArray:
-        return speaker.embed(samples, sample_rate_hz)
-
-    def encode(samples: FloatArray, embedding: FloatArray) -> FloatArray:
-        gain = np.float32(level_gain(samples, 24_000))
-        return style.encode(samples * gain, embedding)
-
-    def resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
-        return io.resample(samples, from_hz, to_hz)
-
-    def read(path: Path) -> Audio:
-        return io.read(path)
-
+    listeners = _Listeners(device)
     return Encoders(
-        embedding=embed,
-        style=encode,
-        pitch=track,
-        resample=resample,
-        read=read,
+        embedding=listeners.embed,
+        style=listeners.encode,
+        pitch=listeners.track,
+        resample=_resample,
+        read=_read,
         identity=_identity(),
     )
+
+
+@dataclass
+class _Listeners:
+    """The networks, loaded on demand."""
+
+    device: str
+
+    @cached_property
+    def tracker(self) -> SwiftF0Tracker:
+        from autovoice.analyse.pitch import SwiftF0Tracker
+
+        return SwiftF0Tracker(device=self.device)
+
+    @cached_property
+    def speaker(self) -> SpeakerEncoder:
+        from autovoice.analyse.speaker import SpeakerEncoder
+
+        return SpeakerEncoder(device=self.device)
+
+    @cached_property
+    def style(self) -> StyleEncoder:
+        from autovoice.convert import StyleEncoder
+
+        return StyleEncoder(device=self.device)
+
+    def track(self, samples: FloatArray) -> Pitch:
+        return self.tracker.track(samples)
+
+    def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
+        return self.speaker.embed(samples, sample_rate_hz)
+
+    def encode(self, samples: FloatArray, embedding: FloatArray) -> FloatArray:
+        from autovoice.analyse.loudness import level_gain
+
+        gain = np.float32(level_gain(samples, MODEL_HZ))
+        return self.style.encode(samples * gain, embedding)
+
+
+def _resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
+    from autovoice import io
+
+    return io.resample(samples, from_hz, to_hz)
+
+
+def _read(path: Path) -> Audio:
+    from autovoice import io
+
+    return io.read(path)
 
 
 def _identity() -> str:
