@@ -192,6 +192,8 @@ def _network(tensors: Mapping[str, Tensor], stem: str) -> SpleeterUNet:
     network.load_state_dict(
         {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     )
+    # Channels last saves a third of the time on the CPU (transposed convolutions above all).
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
