@@ -147,5 +147,4 @@ def _floats(tensor: np.ndarray, name: str) -> FloatArray:
     if tensor.dtype not in (np.float32, np.float16) or not np.isfinite(tensor).all():
         raise VoiceError(f"damaged voice: {name}: expected finite float32 or float16 numbers")
     values: FloatArray = tensor.astype(np.float32)
-    values.setflags(write=False)
     return values
