@@ -75,9 +75,11 @@ class Pipeline:
 
     def separate(self, song: Audio, *, mixed: bool) -> Stems:
         """Take the vocals out of a mix, or leave an a cappella recording as it is."""
-        with self.reporter.stage("separate"), self.reporter.timed("separate"):
-            separator = self.stages.separator if mixed else self.stages.identity
-            return separate(song, separator, self.scratch, self.reporter.at)
+        with self.reporter.stage("separate"):
+            with self.reporter.timed("load"):
+                separator = self.stages.separator if mixed else self.stages.identity
+            with self.reporter.timed("separate"):
+                return separate(song, separator, self.scratch, self.reporter.at)
 
     def analyse(self, vocals: Audio) -> Vocal:
         """Find melody, loudness and activity of a vocal."""
@@ -86,8 +88,10 @@ class Pipeline:
             at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
             at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
             self.reporter.at(0.2)
+            with self.reporter.timed("load"):
+                tracker = self.stages.pitch
             with self.reporter.timed("pitch"):
-                pitch = self.stages.pitch.track(at_16k)
+                pitch = tracker.track(at_16k)
             self.reporter.at(0.7)
             with self.reporter.timed("loudness"):
                 energy = self.stages.builders.energy(at_24k)
@@ -163,9 +167,12 @@ class Pipeline:
 
         torch.manual_seed(self.seed)
         timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
+        with timed("load"):
+            stages = self.stages
+            encoder, converter, vocoder = stages.content, stages.converter, stages.vocoder
         with timed("words"):
             cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
-            content = self.stages.content.encode(cut)
+            content = encoder.encode(cut)
         analysis = Analysis(
             pitch=pitch_between(vocal.pitch, *times),
             content=content,
@@ -174,9 +181,9 @@ class Pipeline:
             seconds=chunk.stop_s - chunk.start_s,
         )
         with timed("convert"):
-            features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
+            features = converter.convert(analysis, speaker, semitones=semitones)
         with timed("vocode"):
-            audio = self.stages.vocoder.synthesise(features, speaker)
+            audio = vocoder.synthesise(features, speaker)
         samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
         return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
 

@@ -35,7 +35,7 @@ class Conversion:
         semitones: the shift that was applied.
         voice: name of the target voice.
         device: where the voice model ran in the end.
-        timings: seconds by stage; ``total`` is the whole call.
+        timings: seconds by stage; ``load`` is reading networks in, ``total`` the whole call.
         notes: what went otherwise than asked for, in words.
         score: the score summary; None when it was not asked for.
     """
