@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from autovoice.errors import AutoVoiceError
-from autovoice.eval import harvest as harvest_module
-from autovoice.eval.harvest import harvest
-from autovoice.eval.pitch import compare_f0, pitch_score, shifted
+from autovoice.eval import dio, harvest, world
+from autovoice.eval.pitch import Tracker, compare_f0, pitch_score, shifted
 from autovoice.types import Audio, FloatArray
 
 RATE = 16_000
@@ -102,9 +101,10 @@ def test_nothing_voiced_gives_no_score() -> None:
     assert pitch_score(silence, silence) is None
 
 
-def test_harvest_finds_a_sweep_in_blocks() -> None:
+@pytest.mark.parametrize("tracker", [harvest, dio])
+def test_trackers_find_a_sweep(tracker: Tracker) -> None:
     f0_hz = np.concatenate([_sweep(), _sweep(), _sweep(1.0)])
-    (found,) = harvest([(_sung(f0_hz), RATE)])
+    (found,) = tracker([(_sung(f0_hz), RATE)])
     assert len(found) == len(f0_hz) // 160 + 1
     wanted = f0_hz[::160]
     both = (found[: len(wanted)] > 0) & (wanted > 0)
@@ -114,19 +114,21 @@ def test_harvest_finds_a_sweep_in_blocks() -> None:
     assert np.mean(cents > 50) < 0.02
 
 
+@pytest.mark.parametrize("tracker", [harvest, dio])
 @pytest.mark.parametrize("length", [0, 1, 159, 1599, 1600, 1700])
-def test_harvest_of_tiny_sounds_has_its_frames(length: int) -> None:
+def test_tiny_sounds_have_their_frames(tracker: Tracker, length: int) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, length).astype(np.float32)
-    (found,) = harvest([(noise, RATE)])
+    (found,) = tracker([(noise, RATE)])
     assert len(found) == length // 160 + 1
 
 
-def test_audio_shifted_and_delayed_is_read_so() -> None:
+@pytest.mark.parametrize("tracker", [harvest, dio])
+def test_audio_shifted_and_delayed_is_read_so(tracker: Tracker) -> None:
     f0_hz = _sweep()
     source = Audio(_sung(f0_hz)[None], RATE)
     moved = _sung(f0_hz * 2 ** ((3 + 0.2) / 12))
     late = np.concatenate([np.zeros(640, np.float32), moved])[: len(moved)]
-    score = pitch_score(Audio(late[None], RATE), source, semitones=3)
+    score = pitch_score(Audio(late[None], RATE), source, semitones=3, tracker=tracker)
     assert score is not None
     assert score.delay_s == pytest.approx(0.04, abs=0.008)
     assert score.median_cents == pytest.approx(20, abs=4)
@@ -138,4 +140,4 @@ def test_audio_shifted_and_delayed_is_read_so() -> None:
 def test_a_missing_tracker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(AutoVoiceError, match="pip install pyworld"):
-        harvest_module._world.__wrapped__()
+        world.world.__wrapped__()

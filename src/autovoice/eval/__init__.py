@@ -1,6 +1,8 @@
 """Judge a conversion: one measure per file."""
 
 from autovoice.eval.cer import character_error_rate
+from autovoice.eval.dio import dio
+from autovoice.eval.harvest import harvest
 from autovoice.eval.length import length_error_samples
 from autovoice.eval.part import cut, most_active_part
 from autovoice.eval.pitch import PitchScore, pitch_score
@@ -15,6 +17,8 @@ __all__ = [
     "Transcript",
     "character_error_rate",
     "cut",
+    "dio",
+    "harvest",
     "length_error_samples",
     "most_active_part",
     "pitch_score",

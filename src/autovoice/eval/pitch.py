@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autovoice.eval.harvest import HOP_S, harvest
-from autovoice.types import Audio
+from autovoice.eval.harvest import harvest
+from autovoice.eval.world import HOP_S
+from autovoice.types import Audio, FloatArray
 
 Curve = NDArray[np.float64]
+# From recordings, (samples [T], sample_rate_hz) of each, to F0 every 10 ms.
+Tracker = Callable[[Sequence[tuple[FloatArray, int]]], list[Curve]]
 MOST_DELAY_S = 0.1
 _DELAY_STEP_S = 0.002
 _LEAST_FRAMES = 10
@@ -41,17 +45,22 @@ class PitchScore:
     frames: int
 
 
-def pitch_score(output: Audio, source: Audio, semitones: float = 0.0) -> PitchScore | None:
+def pitch_score(
+    output: Audio, source: Audio, semitones: float = 0.0, *, tracker: Tracker = harvest
+) -> PitchScore | None:
     """Compare the melody of ``output`` with that of ``source`` moved by ``semitones``.
 
-    Both are tracked by Harvest; a constant delay up to 100 ms is taken out.
+    A constant delay up to 100 ms is taken out.
+
+    Args:
+        output, source: converted vocal and source vocal.
+        semitones: the shift that was applied.
+        tracker: finds F0 in both. Default ``harvest``.
 
     Returns:
         None where fewer than ten frames are voiced in both.
     """
-    ours, theirs = harvest(
-        [(audio.mono(), audio.sample_rate_hz) for audio in (output, source)], threads=2
-    )
+    ours, theirs = tracker([(audio.mono(), audio.sample_rate_hz) for audio in (output, source)])
     return compare_f0(ours, theirs, semitones)
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from autovoice.analyse.speaker import SpeakerEncoder
+from autovoice.eval.dio import dio
 from autovoice.eval.length import length_error_samples
 from autovoice.eval.part import MOST_S, cut, most_active_part
-from autovoice.eval.pitch import pitch_score
+from autovoice.eval.pitch import Tracker, pitch_score
 from autovoice.eval.similarity import similarity_score
 from autovoice.types import Audio, FloatArray, ScoreCard
-
-# Harvest costs about a tenth of real time per recording and core, so half a song is enough.
-_PITCH_SHARE = 0.5
-_PITCH_LEAST_S = 6.0
-_PITCH_MOST_S = 30.0
 
 
 def score(
@@ -22,6 +18,7 @@ def score(
     semitones: int,
     *,
     encoder: SpeakerEncoder | None = None,
+    tracker: Tracker = dio,
     most_s: float = MOST_S,
 ) -> ScoreCard:
     """Judge a conversion by pitch, similarity and length.
@@ -32,8 +29,10 @@ def score(
         reference: a recording of the target, or its speaker embedding, ``[256]``.
         semitones: the shift that was applied.
         encoder: the speaker encoder; by default one is made on the CPU.
+        tracker: finds F0. Default ``dio``, so that the summary costs little; the protocol's own
+            judge is ``harvest``, thirty times slower.
         most_s: of a longer vocal only the most active stretch of this length is judged for
-            similarity, and of that half for pitch (6 s at least, 30 at most). Default 60.
+            pitch and similarity. Default 60.
 
     Returns:
         A card with None where a measure does not apply (nothing voiced, silence).
@@ -45,9 +44,7 @@ def score(
     ours, theirs = cut(output, *span), cut(source_vocal, *span)
     if isinstance(reference, Audio):
         reference = cut(reference, *most_active_part(reference, most_s))
-    sung_s = min(max(_PITCH_SHARE * theirs.seconds, _PITCH_LEAST_S), _PITCH_MOST_S)
-    sung = most_active_part(theirs, sung_s)
-    pitch = pitch_score(cut(ours, *sung), cut(theirs, *sung), semitones)
+    pitch = pitch_score(ours, theirs, semitones, tracker=tracker)
     alike = similarity_score(ours, theirs, reference, encoder or SpeakerEncoder())
     return ScoreCard(
         pitch_error_cents=pitch.median_cents if pitch else None,
