@@ -47,8 +47,10 @@ class _Engine:
 
 
 class _Listener:
+    words = "la la la"
+
     def transcribe(self, audio: Audio, language: str | None = None) -> Transcript:
-        return Transcript("la la la", language or "en")
+        return Transcript(self.words, language or "en")
 
 
 @pytest.fixture
@@ -122,12 +124,18 @@ def test_a_run_that_was_cut_off_goes_on(
     assert engine.calls == 3
 
 
-def test_words_are_heard_in_the_language_of_the_source(folder: Path, tmp_path: Path) -> None:
+def test_words_are_heard_in_the_language_of_the_source(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from autovoice.analyse.speaker import SpeakerEncoder
 
     run = protocol.Run(_Engine(), SpeakerEncoder(), _Listener(), tmp_path / "out")
     (row,) = run.pairs(items(folder, ["a"]), items(folder, ["x"]))
     assert (row["cer"], row["heard"]) == (0.0, "la la la")
+    monkeypatch.setattr(_Listener, "words", "a")
+    run = protocol.Run(_Engine(), run.encoder, _Listener(), tmp_path / "wordless")
+    (row,) = run.pairs(items(folder, ["a"]), items(folder, ["x"]))
+    assert (row["cer"], row["heard_in_source"]) == (None, "a")
 
 
 def test_languages_and_unknown_names(folder: Path) -> None:
