@@ -47,7 +47,7 @@ class _Engine:
 
 
 class _Listener:
-    words = "la la la"
+    words = "hello there"
 
     def transcribe(self, audio: Audio, language: str | None = None) -> Transcript:
         return Transcript(self.words, language or "en")
@@ -131,11 +131,11 @@ def test_words_are_heard_in_the_language_of_the_source(
 
     run = protocol.Run(_Engine(), SpeakerEncoder(), _Listener(), tmp_path / "out")
     (row,) = run.pairs(items(folder, ["a"]), items(folder, ["x"]))
-    assert (row["cer"], row["heard"]) == (0.0, "la la la")
-    monkeypatch.setattr(_Listener, "words", "a")
+    assert (row["cer"], row["heard"]) == (0.0, "hello there")
+    monkeypatch.setattr(_Listener, "words", "Ooooooo")
     run = protocol.Run(_Engine(), run.encoder, _Listener(), tmp_path / "wordless")
     (row,) = run.pairs(items(folder, ["a"]), items(folder, ["x"]))
-    assert (row["cer"], row["heard_in_source"]) == (None, "a")
+    assert (row["cer"], row["heard_in_source"]) == (None, "Ooooooo")
 
 
 def test_languages_and_unknown_names(folder: Path) -> None:
