@@ -9,16 +9,40 @@ from autovoice.errors import InputError
 from autovoice.nn.mel24k import HOP_SAMPLES, N_FFT, SAMPLE_RATE_HZ, Mel24k, log_norm, pad_ends
 from autovoice.types import Curve, FloatArray
 
-# A straight line that fits the curves which Kokoro's own predictor gives its decoder against
-# the norm of the mel of what the decoder then says (correlation 0.980).
-GAIN = 0.976
-OFFSET = 0.42
+# The level at which the voice model hears every vocal and every reference.
+ACTIVE_RMS = 0.06
+_ACTIVE_RANGE = 1e-3
+_LARGEST_GAIN = 30.0
 _CHUNK_FRAMES = 2400
 
 
-def energy_of_mel(mel: torch.Tensor) -> torch.Tensor:
-    """Turn the normalised log-mel into the decoder's energy, ``[B, 80, F] -> [B, F]``."""
-    return GAIN * log_norm(mel) + OFFSET
+def level_gain(samples: FloatArray, sample_rate_hz: int) -> float:
+    """Return the gain that brings the active part of a recording to the model's level.
+
+    Active are the 50 ms frames within 30 dB of the loudest. Silence gets gain 1.
+
+    Args:
+        samples: ``[T]`` mono.
+        sample_rate_hz: their rate.
+
+    Returns:
+        A factor, at most 30 (29.5 dB).
+    """
+    size = max(1, sample_rate_hz // 20)
+    whole = samples[: len(samples) // size * size]
+    if not len(whole):
+        return 1.0
+    power = np.square(whole.reshape(-1, size)).mean(axis=1, dtype=np.float64)
+    loudest = float(power.max())
+    if loudest <= 1e-12:
+        return 1.0
+    active = power[power > loudest * _ACTIVE_RANGE]
+    return min(ACTIVE_RMS / float(np.sqrt(active.mean())), _LARGEST_GAIN)
+
+
+def at_level(energy: Curve, gain: float) -> Curve:
+    """Return the energy curve that the sound would have ``gain`` times louder."""
+    return Curve(energy.values + np.float32(2 * np.log(gain)), energy.hop_s, energy.offset_s)
 
 
 def decoder_energy(samples: FloatArray) -> Curve:
@@ -46,5 +70,5 @@ def decoder_energy(samples: FloatArray) -> Curve:
         for first in range(0, frames, _CHUNK_FRAMES):
             end = min(first + _CHUNK_FRAMES, frames)
             cut = padded[:, first * HOP_SAMPLES : (end - 1) * HOP_SAMPLES + N_FFT]
-            values[first:end] = energy_of_mel(mel.of_padded(cut))[0].numpy()
+            values[first:end] = log_norm(mel.of_padded(cut))[0].numpy()
     return Curve(values, HOP_SAMPLES / SAMPLE_RATE_HZ)

@@ -1,1 +1,8 @@
-"""The room `convert`."""
+"""Say and sing the same in another voice: analysis and speaker to decoder features."""
+
+from autovoice.convert.converter import Converter
+from autovoice.convert.features import DecoderFeatures
+from autovoice.convert.fit import semitones_auto
+from autovoice.convert.style import StyleEncoder
+
+__all__ = ["Converter", "DecoderFeatures", "StyleEncoder", "semitones_auto"]

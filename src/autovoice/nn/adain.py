@@ -7,6 +7,7 @@ and Kokoro-82M use it; Snake activation (Ziyin, Hartwig and Ueda 2020).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +25,18 @@ class AdaIN1d(nn.Module):
         self.fc = nn.Linear(style_dim, 2 * channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        gamma, beta = self.fc(style).unsqueeze(-1).chunk(2, dim=1)
-        return torch.addcmul(beta, 1 + gamma, F.instance_norm(x, eps=1e-5))
+        return modulate(x, self.fc(style))
 
 
-def snake(x: Tensor, alpha: Tensor) -> Tensor:
-    """Return ``x + sin(alpha x)^2 / alpha``, a periodic activation."""
+def modulate(x: Tensor, factors: Tensor) -> Tensor:
+    """Normalise ``x: [B, C, T]`` over time; scale and shift by ``factors: [B, 2 C]``."""
+    gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
+    return torch.addcmul(beta, 1 + gamma, F.instance_norm(x, eps=1e-5))
+
+
+def adain_snake(x: Tensor, factors: Tensor, alpha: Tensor) -> Tensor:
+    """Modulate, then add ``sin(alpha x)^2 / alpha``, a periodic activation."""
+    x = modulate(x, factors)
     return x + torch.sin(alpha * x).square() / alpha
 
 
@@ -87,6 +94,8 @@ class AdaINResBlock1(nn.Module):
             pad = dilation * (kernel_size - 1) // 2
             return nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=pad)
 
+        # One function for what lies between two convolutions, so that it can be compiled alone.
+        self.activate: Callable[[Tensor, Tensor, Tensor], Tensor] = adain_snake
         count = len(dilations)
         self.convs1 = nn.ModuleList(conv(d) for d in dilations)
         self.convs2 = nn.ModuleList(conv(1) for _ in dilations)
@@ -106,7 +115,7 @@ class AdaINResBlock1(nn.Module):
             strict=True,
         )
         for norm1, alpha1, conv1, norm2, alpha2, conv2 in layers:
-            y = conv1(snake(norm1(x, style), alpha1))
-            y = conv2(snake(norm2(y, style), alpha2))
+            y = conv1(self.activate(x, norm1.fc(style), alpha1))
+            y = conv2(self.activate(y, norm2.fc(style), alpha2))
             x = x + y
         return x

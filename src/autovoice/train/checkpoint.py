@@ -22,12 +22,12 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pack(tensors: Mapping[str, Tensor], int8: bool) -> dict[str, Tensor]:
-    """Cast to float16, or large matrices to int8 beside a ``.scale``."""
+    """Cast to float16, or large matrices to int8 beside a ``.row_scale``."""
     packed: dict[str, Tensor] = {}
     for name, value in tensors.items():
         kept = value.detach().cpu()
         if int8 and kept.ndim >= 2 and kept.numel() >= 4096:
-            packed[name], packed[name + ".scale"] = quantise(kept)
+            packed[name], packed[name + ".row_scale"] = quantise(kept)
         else:
             packed[name] = kept.to(torch.float16).contiguous()
     return packed
@@ -37,10 +37,10 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Undo :func:`pack`: float32 tensors."""
     out: dict[str, Tensor] = {}
     for name, value in tensors.items():
-        if name.endswith(".scale"):
+        if name.endswith(".row_scale"):
             continue
         if value.dtype == torch.int8:
-            scale = tensors[name + ".scale"].float()
+            scale = tensors[name + ".row_scale"].float()
             out[name] = value.float() * scale.view(-1, *[1] * (value.ndim - 1))
         else:
             out[name] = value.float()

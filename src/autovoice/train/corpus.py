@@ -14,26 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autovoice.analyse.loudness import level_gain
 from autovoice.nn.sinc import read_varispeed
 
 log = logging.getLogger(__name__)
 SAMPLE_RATE_HZ = 24_000
 F0_HOP_SAMPLES = 300
-ACTIVE_RMS = 0.06
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
 _WEIGHTS = {"libri_": 1.0, "libritts": 2.0, "tsp": 0.4, "so_": 0.4, "festvox": 0.6}
-
-
-def level(samples: NDArray[np.float32], target: float = ACTIVE_RMS) -> NDArray[np.float32]:
-    """Scale so that the active part (within 30 dB of the loudest 50 ms) has RMS ``target``."""
-    frames = samples[: len(samples) // 1200 * 1200].reshape(-1, 1200)
-    if not len(frames):
-        return samples
-    power = np.square(frames, dtype=np.float64).mean(1)
-    active = power[power > power.max() * 1e-3]
-    gain = target / max(float(np.sqrt(active.mean())) if len(active) else 1.0, 1e-5)
-    scaled: NDArray[np.float32] = (samples * min(gain, 30.0)).astype(np.float32)
-    return scaled
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
@@ -44,7 +32,8 @@ def decode(data: bytes) -> NDArray[np.float32]:
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     if rate != SAMPLE_RATE_HZ:
         samples = soxr.resample(samples, rate, SAMPLE_RATE_HZ)
-    return level(samples.astype(np.float32))
+    gain = level_gain(samples, SAMPLE_RATE_HZ)
+    return (samples * gain).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autovoice.nn.adain import AdaINResBlock1, adain_snake
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train import checkpoint
 from autovoice.train.corpus import Corpus
@@ -34,6 +35,7 @@ from autovoice.train.losses import (
     limit_band,
 )
 from autovoice.train.networks import Networks
+from autovoice.train.pitch_loss import PitchLoss
 from autovoice.train.setup import build
 from autovoice.train.steps import (
     JUDGE_SPEEDS,
@@ -49,7 +51,7 @@ from autovoice.train.synthetic import SyntheticPairs
 log = logging.getLogger(__name__)
 WEIGHTS = {
     "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 1.5,
-    "leak": 1.0, "adversarial": 0.6, "features": 1.0,
+    "leak": 1.0, "pitch": 0.5, "adversarial": 0.6, "features": 1.0,
 }  # fmt: skip
 
 
@@ -79,6 +81,7 @@ class Options:
     seed: int = 0
     limit: int | None = None
     save_every_s: float = 75.0
+    compile: bool = False
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Trainer:
     corpus: Corpus
     teacher: SyntheticPairs
     distance: MelDistance
+    pitch: PitchLoss
     chance: torch.Generator
     rng: np.random.Generator
     started: float = field(default_factory=time.monotonic)
@@ -173,16 +177,17 @@ class Trainer:
         samples = 600 * options.frames
         batch = self.teacher.sample(options.batch, self.chance)
         with self._autocast():
-            losses = teacher_step(self.nets, batch, self.distance, self.chance)
+            distance = None if self.joint else self.distance
+            losses = teacher_step(self.nets, batch, distance, self.chance)
         self._add(losses)
         crops = self.corpus.draw(options.batch, samples, self.rng)
         with self._autocast():
-            losses, made = real_step(self.nets, crops, self.distance, self.chance)
+            losses, made = real_step(self.nets, crops, self.distance, self.pitch, self.chance)
         self._add(losses, made)
         if self.joint or done > 0.2:
             crops = self.corpus.draw(options.batch, samples, self.rng)
             with self._autocast():
-                losses, made = cross_step(self.nets, crops, self.chance)
+                losses, made = cross_step(self.nets, crops, self.pitch, self.chance)
             self._add(losses, made, matched=False)
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, 2.0)
@@ -199,7 +204,8 @@ class Trainer:
         """Back-propagate a step's losses; against the discriminators where there are any."""
         if made is not None and self.critic is not None:
             losses = {**losses, **self._judge_sound(made, matched)}
-        total = sum(WEIGHTS[name] * value.float() for name, value in losses.items())
+        weights = WEIGHTS if matched else {**WEIGHTS, "adversarial": 0.5 * WEIGHTS["adversarial"]}
+        total = sum(weights[name] * value.float() for name, value in losses.items())
         assert isinstance(total, Tensor)  # noqa: S101
         total.backward()  # type: ignore[no-untyped-call]
         for name, value in losses.items():
@@ -280,12 +286,18 @@ def run(options: Options) -> Trainer:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     started = time.monotonic()
-    nets, corpus, teacher = build(
+    nets, corpus, teacher, pitch = build(
         options.data, options.device, options.frames, options.limit, options.resume
     )
+    if options.compile:
+        fused = torch.compile(adain_snake, dynamic=False)
+        for decoder in (nets.decoder, teacher.decoder):
+            for module in decoder.modules():
+                if isinstance(module, AdaINResBlock1):
+                    module.activate = fused
     chance = torch.Generator(options.device).manual_seed(options.seed)
     trainer = Trainer(
-        options, nets, corpus, teacher, MelDistance().to(options.device), chance,
+        options, nets, corpus, teacher, MelDistance().to(options.device), pitch, chance,
         np.random.default_rng(options.seed), started,
     )  # fmt: skip
     trainer.report("ready")
@@ -305,10 +317,11 @@ def main() -> None:
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--phase", choices=["frozen", "joint"], default="frozen")
     for name, value in vars(Options(Path(), Path())).items():
-        if isinstance(value, (int, float)):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--compile", action="store_true", help="fuse the decoder's activations")
     run(Options(**vars(parser.parse_args())))
 
 

@@ -15,6 +15,7 @@ from autovoice.train import checkpoint
 from autovoice.train.corpus import Corpus
 from autovoice.train.networks import Networks, Pretrained
 from autovoice.train.phonemes import load_bank
+from autovoice.train.pitch_loss import PitchLoss
 from autovoice.train.synthetic import SyntheticOptions, SyntheticPairs
 
 
@@ -26,11 +27,12 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def build(
     data: Path, device: str, frames: int, limit: int | None, resume: Path | None
-) -> tuple[Networks, Corpus, SyntheticPairs]:
+) -> tuple[Networks, Corpus, SyntheticPairs, PitchLoss]:
     """Build networks, corpus and teacher from the files in ``data``.
 
     ``data`` holds ``kokoro-82m.safetensors``, ``whisper-base.safetensors``,
-    ``resemblyzer.safetensors``, ``voices_ja.npz``, ``phonemes.npz`` and what ``prepare`` wrote.
+    ``resemblyzer.safetensors``, ``swift-f0.safetensors``,
+    ``voices_ja.npz``, ``phonemes.npz`` and what ``prepare`` wrote.
     """
     kokoro = load_file(data / "kokoro-82m.safetensors")
     voices = np.load(data / "voices_ja.npz")
@@ -51,4 +53,5 @@ def build(
         text.to(device).requires_grad_(False), teacher_decoder, packs,
         load_bank(data / "phonemes.npz"), options,
     )  # fmt: skip
-    return nets.to(device), Corpus(data, device, limit), teacher
+    pitch = PitchLoss(load_file(data / "swift-f0.safetensors")).to(device)
+    return nets.to(device), Corpus(data, device, limit), teacher, pitch

@@ -1,1 +1,5 @@
-"""The room `vocode`."""
+"""Make sound of decoder features."""
+
+from autovoice.vocode.vocoder import Vocoder
+
+__all__ = ["Vocoder"]

@@ -44,6 +44,7 @@ __all__ = [
     "tensors",
     "verify",
     "verify_bundled",
+    "voice_model",
 ]
 
 
@@ -123,3 +124,10 @@ def verify(names: Sequence[str] | None = None) -> list[Status]:
 def status(name: str) -> Status:
     """Tell what the cache holds of a model, without reading it."""
     return WeightStore().status(name)
+
+
+def voice_model(part: str) -> dict[str, torch.Tensor]:
+    """Return the tensors of a part of the project's own voice model: adapter, style, decoder."""
+    from autovoice.weights.trained import voice_model as read
+
+    return read(part)

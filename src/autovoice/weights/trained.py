@@ -1,0 +1,47 @@
+"""Open the trained model that comes with the program."""
+
+from __future__ import annotations
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from autovoice.errors import WeightsError
+from autovoice.weights.bundled import bundled_path, read_index
+
+PREFIX = "voice-model-"
+
+
+def voice_model(part: str) -> dict[str, Tensor]:
+    """Return the float32 tensors of one part of the voice model, without the part's name.
+
+    Matrices may be stored as int8 with a ``.row_scale`` per output row.
+
+    Args:
+        part: ``adapter``, ``style`` or ``decoder``; the last may be empty, when the decoder of
+            Kokoro-82M is used as it is.
+
+    Raises:
+        WeightsError: a file is missing or damaged.
+    """
+    found: dict[str, Tensor] = {}
+    names = sorted(name for name in read_index() if name.startswith(PREFIX))
+    for name in names or [PREFIX + "0.safetensors"]:
+        path = bundled_path(name)
+        try:
+            with safe_open(path, framework="pt") as file:
+                keys = [key for key in file.keys() if key.startswith(part + ".")]  # noqa: SIM118
+                found.update({key[len(part) + 1 :]: file.get_tensor(key) for key in keys})
+        except (OSError, ValueError) as error:
+            raise WeightsError(
+                f"{path}: cannot be read ({error}); install AutoVoice again"
+            ) from error
+    return {key: _float(key, found) for key in found if not key.endswith(".row_scale")}
+
+
+def _float(key: str, tensors: dict[str, Tensor]) -> Tensor:
+    value = tensors[key]
+    if value.dtype != torch.int8:
+        return value.float()
+    scale = tensors[key + ".row_scale"].float()
+    return value.float() * scale.view(-1, *[1] * (value.ndim - 1))
