@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -349,70 +347,6 @@ def test_missing_weights_are_exit_3(
     code, _, err = run(capfd, "convert", song_file, "--voice", voice_file, "-o", tmp_path / "c.wav")
     assert code == 3
     assert err == "error: spleeter-2stems: not in the cache; run `autovoice models pull`\n"
-
-
-def test_bars_are_drawn_for_those_who_look() -> None:
-    from io import StringIO
-
-    from rich.console import Console
-
-    from autovoice.cli.progress import _left, shown
-    from autovoice.engine import Progress
-
-    screen = StringIO()
-    console = Console(file=screen, force_terminal=True, width=100)
-    with shown("song [1].mp3", console) as listener:
-        assert listener is not None
-        listener(Progress("separate", 0.5, 0.1, 65.0))
-        listener(Progress("convert", 1.0, 1.0, 0.0))
-    drawn = screen.getvalue()
-    assert "song [1].mp3" in drawn
-    assert "separate" in drawn
-    assert (_left(None), _left(65.4)) == ("", "1:05 left")
-
-
-def test_nobody_looking_means_no_bars() -> None:
-    from autovoice.cli.progress import shown
-
-    with shown("song") as listener:
-        assert listener is None
-
-
-def _python(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
-
-
-def test_help_and_import_do_not_load_torch_or_pydantic() -> None:
-    code = (
-        "import sys, autovoice; from autovoice.cli.main import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'pydantic', 'numpy', 'rich') if m in sys.modules])"
-    )
-    done = _python("-c", code)
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "convert" in done.stdout
-
-
-def test_the_help_of_convert_does_not_load_torch() -> None:
-    code = (
-        "import sys; from autovoice.cli.main import main\n"
-        "try: main(['convert', '--help'])\n"
-        "except SystemExit: pass\n"
-        "print('torch' in sys.modules)"
-    )
-    assert _python("-c", code).stdout.splitlines()[-1] == "False"
-
-
-def test_python_m_autovoice_is_the_command_line() -> None:
-    import autovoice
-
-    done = _python("-m", "autovoice", "--version")
-    assert (done.returncode, done.stdout) == (0, f"autovoice, version {autovoice.__version__}\n")
-    assert _python("-m", "autovoice", "sing").returncode == 2
 
 
 def test_one_sample_of_one_channel_is_enough(

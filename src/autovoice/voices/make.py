@@ -83,9 +83,7 @@ def make_voice(
         sample_count=len(audios),
         seconds_used=round(min(seconds, MOST_S), 3),
         consent=consent,
-        consent_date=datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-        if consent
-        else "",
+        consent_date=_today() if consent else "",
         licence=licence,
         base_model_id=BASE_MODEL_ID,
         base_model_sha256=BASE_MODEL_SHA256,
@@ -94,6 +92,10 @@ def make_voice(
         f0_high_hz=high,
     )
     return Voice(header, style, embedding)
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
 def _joined(audios: Sequence[Audio], rate_hz: int, encoders: Encoders) -> FloatArray:
