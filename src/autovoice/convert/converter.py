@@ -65,8 +65,9 @@ class Converter(NetworkStage):
         stacked = planes.transpose(0, 2, 1).reshape(-1, planes.shape[1])
         asr = self.guarded(partial(self._run, np.ascontiguousarray(stacked), frames))
         f0_hz = pitch_curve(analysis.pitch, 2 * frames, semitones)
-        # A note above the model's range is sung an octave lower rather than left out.
-        f0_hz = np.where(f0_hz > HIGHEST_F0_HZ, f0_hz / 2, f0_hz)
+        # A note above the model's range is sung in the next octave below rather than left out.
+        octaves = np.ceil(np.log2(np.maximum(f0_hz, HIGHEST_F0_HZ) / HIGHEST_F0_HZ))
+        f0_hz = (f0_hz / 2.0**octaves).astype(np.float32)
         return DecoderFeatures(asr, f0_hz, energy_curve(analysis.energy, 2 * frames))
 
     def _run(self, stacked: FloatArray, frames: int) -> FloatArray:

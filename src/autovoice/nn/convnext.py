@@ -32,4 +32,5 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.mix(x).transpose(1, 2))
         y = self.down(F.gelu(self.up(y))) * self.scale
-        return x + y.transpose(1, 2)
+        out: Tensor = x + y.transpose(1, 2)
+        return out

@@ -43,7 +43,8 @@ class HarmonicSource(nn.Module):
         Args:
             f0_hz: ``[B, F]``, frame ``k`` centred at ``(k + 0.5) * hop``; below 10 Hz is unvoiced.
             noise: ``[B, F * hop]`` standard normal; None for a source without noise.
-            start_phase: ``[B]`` cycles at the first sample, to go on where a chunk ended.
+            start_phase: ``[B]`` cycles at the sample before the first, to go on where a chunk
+                ended. Default 0.
 
         Shape: ``[B, F * hop]``.
         """

@@ -25,12 +25,12 @@ class Downsample24To16(nn.Module):
         super().__init__()
         taps = torch.arange(-half, half + 2, dtype=torch.float64)
         rows = [_kernel(taps - shift, 0.94 * 2 / 3, half) for shift in (0.0, 1.5)]
-        self.half = half
+        self.reach = half
         kernel = torch.stack([row / row.sum() for row in rows])[:, None].float()
         self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        padded = F.pad(audio[:, None], (self.half, self.half + 1))
+        padded = F.pad(audio[:, None], (self.reach, self.reach + 1))
         phases = F.conv1d(padded, self.kernel.to(audio.dtype), stride=3)
         length = 2 * audio.shape[1] // 3
         return phases.transpose(1, 2).reshape(audio.shape[0], -1)[:, :length]

@@ -66,6 +66,11 @@ def save(
         temporary = folder / f"{name}-{index}.tmp"
         save_file(part, temporary, metadata=header)
         temporary.replace(folder / f"{name}-{index}.safetensors")
+    # Parts of an earlier, larger state must not be joined with these.
+    index = len(parts)
+    while (stale := folder / f"{name}-{index}.safetensors").exists():
+        stale.unlink()
+        index += 1
 
 
 def load(folder: Path, name: str) -> dict[str, Tensor]:

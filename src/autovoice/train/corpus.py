@@ -33,7 +33,8 @@ def decode(data: bytes) -> NDArray[np.float32]:
     if rate != SAMPLE_RATE_HZ:
         samples = soxr.resample(samples, rate, SAMPLE_RATE_HZ)
     gain = level_gain(samples, SAMPLE_RATE_HZ)
-    return (samples * gain).astype(np.float32)
+    levelled: NDArray[np.float32] = (samples * gain).astype(np.float32)
+    return levelled
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,9 @@ class Corpus:
             choices: speeds to choose from, instead of the two above.
             reference_samples: length of the reference.
         """
+        frames = samples // F0_HOP_SAMPLES
         clip = rng.choice(len(self.lengths), batch, p=self.weight)
-        speed = np.exp(rng.uniform(*np.log(speeds), batch))
+        speed = np.exp(rng.uniform(np.log(speeds[0]), np.log(speeds[1]), batch))
         speed = np.where(rng.random(batch) < varied, speed, 1.0)
         if choices:
             speed = rng.choice(choices, batch)
@@ -135,11 +137,18 @@ class Corpus:
         rate = torch.from_numpy(speed).to(self.device)
         audio = read_varispeed(self.audio, self._tensor(start), rate, samples)
         reference = read_varispeed(self.audio, self._tensor(other_start), rate, reference_samples)
+        # A short clip must not run into the next one, which may be another voice: silence follows
+        # it, and a reference begins again.
+        audio = audio * self._inside(clip, start, rate, samples, 1)
+        again = torch.arange(reference_samples, device=self.device)
+        left = self._left(other, other_start, rate)[:, None]
+        reference = reference.gather(1, torch.remainder(again[None], left))
         band = np.minimum(self.band_hz[clip] * speed, 12_000.0)
         median = self.median_hz[self.speaker[clip]] * speed
         return Crops(
             audio,
-            self._pitch(start, rate, samples // F0_HOP_SAMPLES),
+            self._pitch(start, rate, frames)
+            * self._inside(clip, start, rate, frames, F0_HOP_SAMPLES),
             reference,
             self._tensor(self.speaker[clip]),
             self._tensor(band).float(),
@@ -154,6 +163,18 @@ class Corpus:
         room = np.maximum(self.lengths[clip] - samples * speed - 600, 0)
         begin = (rng.random(len(clip)) * room).astype(np.int64) // F0_HOP_SAMPLES
         return self.starts[clip] + begin * F0_HOP_SAMPLES
+
+    def _left(self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor) -> Tensor:
+        """Return how many samples of each clip there are from ``start`` on, at ``speed``."""
+        end = self.starts[clip] + self.lengths[clip]
+        return (self._tensor(end - start) / speed).floor().long()
+
+    def _inside(
+        self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor, count: int, hop: int
+    ) -> Tensor:
+        """Return 1 where a grid of ``hop`` samples still lies in the clip, ``[B, count]``."""
+        place = hop * torch.arange(count, device=self.device)
+        return (place[None] < self._left(clip, start, speed)[:, None]).float()
 
     def _tensor(self, values: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)

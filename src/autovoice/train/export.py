@@ -19,6 +19,7 @@ from autovoice import weights
 from autovoice.analyse.loudness import level_gain
 from autovoice.analyse.pitch import SwiftF0Tracker
 from autovoice.analyse.speaker import SpeakerEncoder
+from autovoice.errors import InputError
 from autovoice.io import resample
 from autovoice.nn.decoder import SAMPLE_RATE_HZ, KokoroDecoder
 from autovoice.nn.kokoro_text import KokoroText
@@ -35,7 +36,11 @@ SENTENCES = (
 
 
 def export_model(checkpoint: Path, models: Path) -> list[Path]:
-    """Copy ``model-*.safetensors`` to ``voice-model-*.safetensors``, without the judge."""
+    """Copy ``model-*.safetensors`` to ``voice-model-*.safetensors``, without the judge.
+
+    Raises:
+        InputError: there is no checkpoint; the models are left as they are.
+    """
     tensors: dict[str, Tensor] = {}
     facts: dict[str, str] = {}
     for path in sorted(checkpoint.glob("model-*.safetensors")):
@@ -43,6 +48,10 @@ def export_model(checkpoint: Path, models: Path) -> list[Path]:
             facts = file.metadata() or {}
             names = [name for name in file.keys() if not name.startswith("judge.")]  # noqa: SIM118
             tensors.update({name: file.get_tensor(name) for name in names})
+    if not tensors:
+        raise InputError(
+            f"{checkpoint}: found no model-*.safetensors; give the folder that training wrote"
+        )
     for old in models.glob("voice-model-*.safetensors"):
         old.unlink()
     written: list[Path] = []

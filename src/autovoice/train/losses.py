@@ -42,7 +42,8 @@ class MelDistance(nn.Module):
         window = self.get_buffer(f"window_{n_fft}")
         spectrum = torch.stft(audio.float(), n_fft, n_fft // 4, window=window, return_complex=True)
         power = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
-        return torch.log(self.get_buffer(f"filters_{n_fft}") @ power + 1e-4)
+        log_mel: Tensor = torch.log(self.get_buffer(f"filters_{n_fft}") @ power + 1e-4)
+        return log_mel
 
 
 def limit_band(audio: Tensor, band_hz: Tensor) -> Tensor:
@@ -50,7 +51,8 @@ def limit_band(audio: Tensor, band_hz: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(audio.float(), dim=1)
     hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, spectrum.shape[1], device=audio.device)
     keep = torch.sigmoid((band_hz[:, None] - 150 - hz[None]) / 40)
-    return torch.fft.irfft(spectrum * keep, n=audio.shape[1], dim=1)
+    limited: Tensor = torch.fft.irfft(spectrum * keep, n=audio.shape[1], dim=1)
+    return limited
 
 
 def discriminator_loss(real: Judgement, made: Judgement) -> Tensor:

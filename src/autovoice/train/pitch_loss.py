@@ -44,7 +44,8 @@ class PitchLoss(nn.Module):
             cost = F.smooth_l1_loss(
                 gap.clamp(-4, 4), torch.zeros_like(gap), reduction="none", beta=0.2
             )
-            return (cost * weight).sum() / weight.sum().clamp_min(1)
+            mean: Tensor = (cost * weight).sum() / weight.sum().clamp_min(1)
+            return mean
 
 
 def _at_reader_frames(f0_hz: Tensor, frames: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from autovoice.errors import WeightsError
@@ -25,17 +25,23 @@ def voice_model(part: str) -> dict[str, Tensor]:
         WeightsError: a file is missing or damaged.
     """
     found: dict[str, Tensor] = {}
-    names = sorted(name for name in read_index() if name.startswith(PREFIX))
-    for name in names or [PREFIX + "0.safetensors"]:
+    listed = sorted(name for name in read_index() if name.startswith(PREFIX))
+    names = listed or [PREFIX + "0.safetensors"]
+    for name in names:
         path = bundled_path(name)
         try:
             with safe_open(path, framework="pt") as file:
                 keys = [key for key in file.keys() if key.startswith(part + ".")]  # noqa: SIM118
                 found.update({key[len(part) + 1 :]: file.get_tensor(key) for key in keys})
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(
                 f"{path}: cannot be read ({error}); install AutoVoice again"
             ) from error
+    if not found and part != "decoder":
+        raise WeightsError(
+            f"{', '.join(names)}: found no tensors of the part {part!r}; restore the voice model "
+            "(`git checkout -- models`) or install AutoVoice again"
+        )
     return {key: _float(key, found) for key in found if not key.endswith(".row_scale")}
 
 
@@ -43,5 +49,12 @@ def _float(key: str, tensors: dict[str, Tensor]) -> Tensor:
     value = tensors[key]
     if value.dtype != torch.int8:
         return value.float()
-    scale = tensors[key + ".row_scale"].float()
+    scale = tensors.get(key + ".row_scale")
+    if scale is None or scale.numel() != len(value):
+        raise WeightsError(
+            f"{key}: found {0 if scale is None else scale.numel()} row scales, expected "
+            f"{len(value)}; restore the voice model (`git checkout -- models`) or install "
+            "AutoVoice again"
+        )
+    scale = scale.float()
     return value.float() * scale.view(-1, *[1] * (value.ndim - 1))
