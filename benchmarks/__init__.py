@@ -1,1 +1,1 @@
-"""Measurements that others can repeat."""
+"""Measurements that others can repeat: ``python -m benchmarks`` writes docs/benchmarks.md."""

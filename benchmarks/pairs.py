@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+# Beside the repository; by default, as it may be anywhere (``--eval-folder``).
+EVAL_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "eval"
 SOURCES = (
     "vocadito_1_acap",
     "smstools_singing_female",

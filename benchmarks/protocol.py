@@ -26,12 +26,11 @@ from autovoice.analyse.speaker import SpeakerEncoder
 from autovoice.eval.cer import normalised
 from autovoice.eval.similarity import embedding
 from autovoice.types import Audio
-from benchmarks.pairs import SOURCES, TARGETS, Item, items
+from benchmarks.pairs import EVAL_FOLDER, SOURCES, TARGETS, Item, items
 from benchmarks.summarise import Row, markdown, means, worst, write_csv
 
 log = logging.getLogger("benchmarks.protocol")
 _LEAST_LETTERS = 4
-EVAL_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "eval"
 
 
 class Converter(Protocol):

@@ -1,0 +1,76 @@
+"""What a measurement was made on and with: a figure without it means nothing."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def about(command: str, root: Path = ROOT) -> dict[str, str]:
+    """Describe machine, versions, commit, date, and the command that repeats a measurement.
+
+    Torch is asked for its version without being imported, so that this process stays small:
+    the memory of a child is measured from that of its parent upwards.
+    """
+    return {
+        "machine": f"{cpu_model()}, {cores()} cores used, {memory_gb():.0f} GB of memory",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "versions": f"Python {platform.python_version()}, torch {metadata.version('torch')}, "
+        f"autovoice {metadata.version('autovoice')}",
+        "commit": commit(root),
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "command": f"`{command}`",
+    }
+
+
+def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name as its maker writes it."""
+    try:
+        lines = info.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Return how many cores this process and its children may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def use_cores(wanted: int) -> None:
+    """Keep this process and its children to the first ``wanted`` cores, where that is possible."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:wanted])
+
+
+def memory_gb() -> float:
+    """Return the machine's memory in GB (1e9 bytes)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def commit(root: Path) -> str:
+    """Return the commit, and say where the code that was measured differs from it."""
+    head = _git(root, "rev-parse", "--short", "HEAD")
+    if not head:
+        return "unknown"
+    changed = _git(root, "status", "--porcelain", "--", "src", "models", "benchmarks")
+    return f"{head} with changes" if changed else head
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
