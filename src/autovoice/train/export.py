@@ -1,17 +1,17 @@
 """Write what was trained, and the built-in voices, into the program's ``models/`` folder.
 
-python -m autovoice.train.export --checkpoint DIR --models models
+python -m autovoice.train.export --checkpoint OLDER --checkpoint NEWER --models models
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from autovoice.errors import InputError
 from autovoice.io import resample
 from autovoice.nn.decoder import SAMPLE_RATE_HZ, KokoroDecoder
 from autovoice.nn.kokoro_text import KokoroText
+from autovoice.train import checkpoint
 from autovoice.train.phonemes import resources
 
 log = logging.getLogger(__name__)
@@ -35,34 +36,37 @@ SENTENCES = (
 )
 
 
-def export_model(checkpoint: Path, models: Path) -> list[Path]:
-    """Copy ``model-*.safetensors`` to ``voice-model-*.safetensors``, without the judge.
+def export_model(checkpoints: Sequence[Path], models: Path) -> list[Path]:
+    """Merge checkpoints into ``voice-model-*.safetensors``: int8 rows, without the judge.
+
+    Args:
+        checkpoints: folders that training wrote, oldest first; what a later one holds wins.
+        models: where to write.
 
     Raises:
-        InputError: there is no checkpoint; the models are left as they are.
+        InputError: a folder has no checkpoint; the models are left as they are.
     """
     tensors: dict[str, Tensor] = {}
-    facts: dict[str, str] = {}
-    for path in sorted(checkpoint.glob("model-*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
-            names = [name for name in file.keys() if not name.startswith("judge.")]  # noqa: SIM118
-            tensors.update({name: file.get_tensor(name) for name in names})
-    if not tensors:
-        raise InputError(
-            f"{checkpoint}: found no model-*.safetensors; give the folder that training wrote"
-        )
+    for folder in checkpoints:
+        found = checkpoint.load(folder, "model")
+        if not found:
+            raise InputError(
+                f"{folder}: found no model-*.safetensors; give the folder that training wrote"
+            )
+        tensors.update({k: v for k, v in found.items() if not k.startswith("judge.")})
     for old in models.glob("voice-model-*.safetensors"):
         old.unlink()
+    # Rounding to int8 twice gives the same as once, so a merged part loses nothing more.
+    packed = sorted(checkpoint.pack(tensors, True).items())
     written: list[Path] = []
     part: dict[str, Tensor] = {}
     size = 0
-    for index, (name, value) in enumerate(sorted(tensors.items())):
+    for index, (name, value) in enumerate(packed):
         part[name] = value
         size += value.numel() * value.element_size()
-        if size > FILE_BYTES - 5_000_000 or index == len(tensors) - 1:
+        if size > FILE_BYTES - 5_000_000 or index == len(packed) - 1:
             written.append(models / f"voice-model-{len(written)}.safetensors")
-            save_file(part, written[-1], metadata=facts)
+            save_file(part, written[-1])
             part, size = {}, 0
     return written
 
@@ -114,7 +118,7 @@ def main() -> None:
     """Run from the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, action="append", required=True)
     parser.add_argument("--models", type=Path, required=True)
     arguments = parser.parse_args()
     written = export_model(arguments.checkpoint, arguments.models)

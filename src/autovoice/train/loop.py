@@ -50,7 +50,7 @@ from autovoice.train.synthetic import SyntheticPairs
 
 log = logging.getLogger(__name__)
 WEIGHTS = {
-    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 1.5,
+    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 2.0,
     "leak": 1.0, "pitch": 0.5, "adversarial": 0.6, "features": 1.0,
 }  # fmt: skip
 
@@ -120,7 +120,7 @@ class Trainer:
     def _kept(self) -> dict[str, Tensor]:
         parts = {"adapter": self.nets.adapter, "style": self.nets.style}
         if self.joint:
-            parts["decoder"] = self.nets.decoder  # type: ignore[assignment]
+            parts["decoder"] = self.nets.decoder
         return {
             f"{name}.{key}": value
             for name, part in parts.items()
@@ -184,7 +184,7 @@ class Trainer:
         with self._autocast():
             losses, made = real_step(self.nets, crops, self.distance, self.pitch, self.chance)
         self._add(losses, made)
-        if self.joint or done > 0.2:
+        if options.resume is not None or done > 0.2:
             crops = self.corpus.draw(options.batch, samples, self.rng)
             with self._autocast():
                 losses, made = cross_step(self.nets, crops, self.pitch, self.chance)

@@ -20,6 +20,7 @@ from autovoice.nn.whisper_mel import WhisperMel
 from autovoice.train.perturb import disguise
 
 CONTENT_LAYERS = (4, 6)
+LAST_POSITION = 1_000
 Tensors = Mapping[str, Tensor]
 
 
@@ -64,9 +65,14 @@ class Networks(nn.Module):
     def content(self, audio: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Listen for words, ``[B, S] -> [B, 1024, F]``; disguised when a generator is given."""
         mel = self.whisper_mel(self.to_16k(audio))
+        position = None
         if generator is not None:
             mel = disguise(mel, generator)
-        layers = self.whisper(mel, CONTENT_LAYERS)
+            # The recogniser knows where in its window a frame lies; in use that is anywhere.
+            position = torch.randint(
+                0, LAST_POSITION, (len(mel),), generator=generator, device=mel.device
+            )
+        layers = self.whisper(mel, CONTENT_LAYERS, first_position=position)
         return torch.cat(layers, dim=2).transpose(1, 2)
 
     def embed(self, reference: Tensor) -> Tensor:
