@@ -1,0 +1,128 @@
+"""Random crops: pitch where the sound is, one voice each, another speed moves both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import made_corpus
+import numpy as np
+import pytest
+import torch
+
+from autovoice.eval.dio import dio
+from autovoice.train.corpus import Corpus, Crops
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("packed")
+    made_corpus.write_corpus(folder)
+    return Corpus(folder, "cpu")
+
+
+def _draw(corpus: Corpus, **options: object) -> Crops:
+    chosen = {"batch": 4, "samples": 12_000, "reference_samples": 12_000, **options}
+    return corpus.draw(rng=np.random.default_rng(3), **chosen)  # type: ignore[arg-type]
+
+
+def _read_hz(audio: torch.Tensor) -> np.ndarray:
+    """Read F0 every 5 ms with a judge that knows nothing of the corpus."""
+    sound = audio.numpy()[::3].copy()
+    return dio([(sound, 8_000)])[0]
+
+
+def test_clips_voices_and_weights(corpus: Corpus) -> None:
+    assert corpus.speakers.tolist() == ["libri_low", "so_high"]
+    assert corpus.speaker.tolist() == [0, 0, 1, 1]
+    assert corpus.lengths.tolist() == [96_000] * 4
+    assert len(corpus.audio) == 300 * len(corpus.f0_hz) == 4 * 96_000
+    assert corpus.weight.sum() == pytest.approx(1.0)
+    assert corpus.weight[0] == pytest.approx(2.5 * corpus.weight[2])
+    low = np.concatenate([made_corpus.contour(hz, 320) for hz in (110.0, 120.0)])
+    assert corpus.median_hz[0] == pytest.approx(float(np.median(low)), rel=1e-3)
+
+
+def test_shapes(corpus: Corpus) -> None:
+    crops = _draw(corpus, batch=3, reference_samples=9_000)
+    assert crops.audio.shape == (3, 12_000)
+    assert crops.f0_hz.shape == (3, 40)
+    assert crops.reference.shape == (3, 9_000)
+    for value in (crops.speaker, crops.band_hz, crops.f0_median_hz, crops.speed):
+        assert value.shape == (3,)
+    assert crops.band_hz.dtype == crops.f0_median_hz.dtype == torch.float32
+
+
+@pytest.mark.parametrize("varied", [0.0, 1.0])
+def test_pitch_lies_where_the_sound_is(corpus: Corpus, varied: float) -> None:
+    crops = _draw(corpus, varied=varied)
+    if varied:
+        assert float((crops.speed - 1).abs().min()) > 1e-3
+        assert 0.8 <= float(crops.speed.min()) < float(crops.speed.max()) <= 1.45
+    else:
+        assert torch.equal(crops.speed, torch.ones(4))
+    for audio, f0_hz in zip(crops.audio, crops.f0_hz.numpy(), strict=True):
+        # The made voice at frame k: 12.5 ms apart, centred half a frame in.
+        assert (f0_hz > 0).all()
+        whole = made_corpus.sound(f0_hz)
+        read, wanted = _pitch_pair(audio, whole)
+        assert float(np.median(np.abs(1200 * np.log2(read / wanted)))) < 10
+
+
+def _pitch_pair(audio: torch.Tensor, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    read, wanted = _read_hz(audio), _read_hz(torch.from_numpy(made))
+    both = (read > 0) & (wanted > 0)
+    assert both.mean() > 0.7
+    return read[both], wanted[both]
+
+
+def test_another_speed_moves_pitch_band_and_median(corpus: Corpus) -> None:
+    plain = _draw(corpus, choices=(1.0,))
+    fast = _draw(corpus, choices=(1.25,))
+    assert torch.equal(fast.speed, torch.full((4,), 1.25))
+    assert torch.equal(plain.speaker, fast.speaker)
+    torch.testing.assert_close(fast.f0_median_hz, 1.25 * plain.f0_median_hz)
+    torch.testing.assert_close(fast.band_hz, (1.25 * plain.band_hz).clamp(max=12_000))
+    for crops in (plain, fast):
+        ratio = crops.f0_hz.mean(1) / crops.f0_median_hz
+        assert ((ratio > 0.75) & (ratio < 1.35)).all()
+
+
+def test_the_reference_is_the_same_voice(corpus: Corpus) -> None:
+    crops = _draw(corpus, batch=12, choices=(1.0,))
+    seen = set()
+    for reference, speaker in zip(crops.reference, crops.speaker, strict=True):
+        read = _read_hz(reference)
+        median = float(np.median(read[read > 0]))
+        low, high = ((105, 185), (225, 365))[int(speaker)]
+        assert low < median < high
+        seen.add(int(speaker))
+    assert seen == {0, 1}
+
+
+def test_a_short_clip_does_not_run_into_the_next_voice(tmp_path: Path) -> None:
+    made_corpus.write_corpus(tmp_path, seconds=0.5)
+    corpus = Corpus(tmp_path, "cpu")
+    crops = _draw(corpus, batch=8, choices=(1.25,))
+    # Half a second lasts 0.4 s at this speed: 9,600 samples, 32 frames.
+    assert torch.count_nonzero(crops.audio[:, 9_600:]) == 0
+    assert torch.count_nonzero(crops.f0_hz[:, 32:]) == 0
+    assert (crops.f0_hz[:, :31] > 0).all()
+    torch.testing.assert_close(crops.reference[:, :2_400], crops.reference[:, 9_600:])
+    for reference, speaker in zip(crops.reference, crops.speaker, strict=True):
+        read = _read_hz(reference[:9_600])
+        median_hz = float(np.median(read[read > 0])) / 1.25
+        assert (median_hz > 200) == bool(speaker)
+
+
+def test_the_seed_decides(corpus: Corpus) -> None:
+    one, other = _draw(corpus), _draw(corpus)
+    assert torch.equal(one.audio, other.audio)
+    assert torch.equal(one.reference, other.reference)
+
+
+def test_clips_are_brought_to_rate_and_level_and_can_be_limited(tmp_path: Path) -> None:
+    made_corpus.write_corpus(tmp_path, seconds=1.0, rate_hz=12_000)
+    corpus = Corpus(tmp_path, "cpu", limit=3)
+    assert corpus.lengths.tolist() == [24_000] * 3
+    assert float(corpus.audio.float().square().mean().sqrt()) == pytest.approx(0.06, rel=0.02)
+    assert len(corpus.by_speaker) == 2

@@ -1,0 +1,177 @@
+"""One small step of both phases on the real networks: every loss, every weight, and going on."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import made_corpus
+import pytest
+import torch
+
+from autovoice import weights
+from autovoice.train import checkpoint, loop, setup
+from autovoice.train.networks import Networks
+from autovoice.train.steps import _move_pitch
+
+pytestmark = pytest.mark.e2e
+FROZEN_LOSSES = {
+    "asr", "style", "mel_synthetic", "mel_real", "pitch", "words", "voice", "leak", "norm",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    made_corpus.write_corpus(folder, seconds=2.0)
+    made_corpus.write_bank(folder / "phonemes.npz")
+    shutil.copy(weights.file("kokoro-82m", "voices_ja.npz"), folder / "voices_ja.npz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> loop.Options:
+    """As small as the networks allow; no time to train in, so that every step is counted here."""
+    return loop.Options(
+        data, tmp_path_factory.mktemp("frozen"), seconds=0.0, judge_seconds=0.01, batch=2,
+        frames=16, device="cpu", learning_rate=1e-2,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _files() -> object:
+    """Read the weights from where they lie instead of copying 400 MB of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setup, "load_file", lambda path: weights.tensors(path.stem))
+        yield
+
+
+def _state(nets: Networks) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in nets.state_dict().items()}
+
+
+def _moved(nets: Networks, before: dict[str, torch.Tensor], part: str) -> float:
+    """Return the share of a part's parameters that are not what they were."""
+    changed = [
+        not torch.equal(value, before[name])
+        for name, value in nets.named_parameters()
+        if name.startswith(part + ".")
+    ]
+    return sum(changed) / len(changed)
+
+
+@pytest.fixture(scope="module")
+def frozen(options: loop.Options) -> tuple[loop.Trainer, dict[str, torch.Tensor]]:
+    trainer = loop.run(options)
+    before = _state(trainer.nets)
+    trainer._set_rate(0.5)
+    trainer._iteration(0.5)
+    return trainer, before
+
+
+def test_the_frozen_phase_teaches_adapter_and_style_alone(
+    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
+) -> None:
+    trainer, before = frozen
+    assert set(trainer.sums) == FROZEN_LOSSES
+    assert all(math.isfinite(value) for values in trainer.sums.values() for value in values)
+    assert trainer.sums["norm"][0] > 0
+    assert _moved(trainer.nets, before, "adapter") > 0.9
+    assert _moved(trainer.nets, before, "style") > 0.9
+    for part in ("decoder", "whisper", "speaker", "judge"):
+        assert _moved(trainer.nets, before, part) == 0, part
+
+
+def test_what_is_saved_is_the_moving_average(
+    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
+) -> None:
+    trainer, before = frozen
+    now = trainer.nets.state_dict()
+    decay = (1 + trainer.step) / (10 + trainer.step)
+    name = "adapter.outward.weight"
+    expected = torch.lerp(now[name], before[name], decay)
+    torch.testing.assert_close(trainer.average[name], expected)
+    trainer.save()
+    saved = checkpoint.load(trainer.options.out, "model")
+    torch.testing.assert_close(saved[name], expected, atol=1e-4, rtol=1e-3)
+    parts = {name.split(".")[0] for name in saved}
+    assert parts == {"adapter", "style", "judge"}
+    lines = (trainer.options.out / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["at"] for row in rows] == ["ready", "judge", "end"]
+    assert rows[1]["judge"] > 0
+
+
+def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
+    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    first, _ = frozen
+    first.save()
+    folder = first.options.out
+    joint = replace(first.options, phase="joint", resume=folder, out=tmp_path, batch=1)
+    trainer = loop.run(joint)
+    saved = checkpoint.load(folder, "model")
+    before = _state(trainer.nets)
+    assert all(torch.equal(before[name], value) for name, value in saved.items())
+    assert trainer.critic is not None
+    critic = trainer.critic.all[0].last.bias.clone()
+    trainer.step = 60  # before that the critics' verdict does not count
+    trainer._set_rate(0.5)
+    trainer._iteration(0.5)
+    assert set(trainer.sums) == FROZEN_LOSSES - {"mel_synthetic"} | {
+        "critic", "adversarial", "features",
+    }  # fmt: skip
+    assert all(math.isfinite(value) for values in trainer.sums.values() for value in values)
+    assert trainer.sums["adversarial"][0] > 0
+    assert _moved(trainer.nets, before, "decoder") > 0.9
+    assert _moved(trainer.nets, before, "judge") == 0
+    assert not torch.equal(critic, trainer.critic.all[0].last.bias)
+    trainer.save()
+    assert {name.split(".")[0] for name in checkpoint.load(tmp_path, "model")} >= {
+        "adapter", "style", "decoder",
+    }  # fmt: skip
+
+
+def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch.Tensor]]) -> None:
+    trainer, _ = frozen
+
+    def rate(step: int, done: float) -> float:
+        trainer.step = step
+        trainer._set_rate(done)
+        found: float = trainer.optimiser.param_groups[0]["lr"]
+        return found
+
+    kept = trainer.step
+    full = trainer.options.learning_rate
+    assert rate(0, 0.0) == pytest.approx(full / 40)
+    assert rate(100, 0.0) == pytest.approx(full)
+    assert rate(100, 0.5) == pytest.approx(full * 0.525)
+    assert rate(100, 1.0) == pytest.approx(full * 0.05)
+    trainer.step = kept
+
+
+def test_pitch_is_moved_to_the_other_voice(
+    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
+) -> None:
+    trainer, _ = frozen
+    crops = trainer.corpus.draw(8, 9_600, trainer.rng, choices=(1.0,), reference_samples=600)
+    lots = replace(
+        crops,
+        f0_hz=torch.cat([crops.f0_hz * 0 + 200.0] * 50),
+        f0_median_hz=torch.tensor([100.0, 230.0] * 200),
+    )
+    moved = _move_pitch(lots, torch.Generator().manual_seed(0))
+    octaves = torch.log2(moved[:, 0] / 200.0)
+    # Up from 100 to 230 Hz, down from 230 to 100: exactly, or by whole octaves.
+    step = math.log2(2.3)
+    for rows, sign in ((slice(0, None, 2), 1), (slice(1, None, 2), -1)):
+        part = octaves[rows]
+        whole, exact = (part - sign).abs() < 1e-3, (part - sign * step).abs() < 1e-3
+        assert 0.25 < float(whole.float().mean()) < 0.5
+        assert 0.25 < float(exact.float().mean()) < 0.5
+        raised = part[~whole & ~exact]
+        assert (raised > -step).all()
+    assert float(moved.max()) <= 1_200
