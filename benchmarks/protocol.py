@@ -58,6 +58,7 @@ class Run:
         encoder: embeds voices.
         transcriber: writes words down; None leaves the character error rate out.
         out: folder of the rows.
+        most_s: convert only the first seconds of each source; None for all of it.
         keep_audio: also write every output, ``out/audio/SOURCE__TARGET.flac``.
     """
 
@@ -68,10 +69,11 @@ class Run:
         transcriber: Listener | None,
         out: Path,
         *,
+        most_s: float | None = None,
         keep_audio: bool = False,
     ) -> None:
         self.engine, self.encoder, self.transcriber = engine, encoder, transcriber
-        self.out, self.keep_audio = out, keep_audio
+        self.out, self.keep_audio, self.most_s = out, keep_audio, most_s
         self._words: dict[str, judge.Transcript] = {}
         self._voices: dict[str, Any] = {}
         self._rows_path = out / "rows.jsonl"
@@ -94,6 +96,8 @@ class Run:
     def pair(self, source: Item, target: Item, voice: Any) -> Row:
         """Convert one source into one voice and judge the result."""
         song = io.read(source.path)
+        if self.most_s is not None:
+            song = judge.cut(song, 0.0, self.most_s)
         begin = time.perf_counter()
         conversion = self.engine.convert(song, voice, separate=False, semitones="auto")
         took_s = time.perf_counter() - begin
@@ -194,6 +198,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sources", nargs="+", default=SOURCES)
     parser.add_argument("--targets", nargs="+", default=TARGETS)
     parser.add_argument("--limit", type=int, help="convert only the first N sources")
+    parser.add_argument("--seconds", type=float, help="convert only the first seconds of each")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--no-words", action="store_true", help="leave the error rate out")
     parser.add_argument("--keep-audio", action="store_true")
@@ -215,7 +220,14 @@ def main(words: Sequence[str] | None = None, engine: Callable[[str], Any] = _eng
         (chosen.out / "rows.jsonl").unlink(missing_ok=True)
     converter = engine(chosen.device)
     transcriber = None if chosen.no_words else judge.Transcriber()
-    run = Run(converter, SpeakerEncoder(), transcriber, chosen.out, keep_audio=chosen.keep_audio)
+    run = Run(
+        converter,
+        SpeakerEncoder(),
+        transcriber,
+        chosen.out,
+        most_s=chosen.seconds,
+        keep_audio=chosen.keep_audio,
+    )
     sources = items(chosen.eval_folder, chosen.sources)[: chosen.limit]
     rows = run.pairs(sources, items(chosen.eval_folder, chosen.targets))
     arguments = " ".join(sys.argv[1:] if words is None else words)
