@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Audio": "types",
     "AutoVoiceError": "errors",
-    "Cancelled": "engine",
+    "Cancelled": "errors",
     "Conversion": "engine",
     "Engine": "engine",
     "InputError": "errors",

@@ -1,13 +1,13 @@
 from pathlib import Path
 from typing import Literal
 
-from autovoice.engine import Cancelled as Cancelled
 from autovoice.engine import Conversion as Conversion
 from autovoice.engine import Engine as Engine
 from autovoice.engine import Progress as Progress
 from autovoice.engine import Song
 from autovoice.engine.progress import Cancel, Listener
 from autovoice.errors import AutoVoiceError as AutoVoiceError
+from autovoice.errors import Cancelled as Cancelled
 from autovoice.errors import InputError as InputError
 from autovoice.errors import ResourceError as ResourceError
 from autovoice.errors import UnsupportedAudio as UnsupportedAudio

@@ -7,7 +7,8 @@
     │   ├── UnsupportedAudio  not audio that we read, or read badly                 exit 2, HTTP 415
     │   └── VoiceError        a voice that is unknown, damaged or not usable        exit 2
     ├── WeightsError          a model file is missing, damaged or cannot be had     exit 3
-    └── ResourceError         memory, disk or time ran out                          exit 4, HTTP 503
+    ├── ResourceError         memory, disk or time ran out                          exit 4, HTTP 503
+    └── Cancelled             the caller asked to stop                              exit 130
 
 A message says what was found, what was expected and what to do.
 """
@@ -45,3 +46,9 @@ class ResourceError(AutoVoiceError):
     """Memory, disk space or time ran out."""
 
     exit_code = 4
+
+
+class Cancelled(AutoVoiceError):
+    """The caller asked to stop."""
+
+    exit_code = 130

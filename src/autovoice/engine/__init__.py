@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song
-from autovoice.engine.progress import Cancelled, Progress
+from autovoice.engine.progress import Progress
 from autovoice.engine.results import Conversion, ConversionStems
 from autovoice.engine.stages import Builders
+from autovoice.errors import Cancelled
 
 __all__ = [
     "Builders",

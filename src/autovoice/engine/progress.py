@@ -7,13 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from autovoice.errors import AutoVoiceError
-
-
-class Cancelled(AutoVoiceError):
-    """The caller asked to stop."""
-
-    exit_code = 130
+from autovoice.errors import Cancelled
 
 
 @dataclass(frozen=True)

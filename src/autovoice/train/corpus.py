@@ -136,13 +136,10 @@ class Corpus:
         other_start = self._start(other, reference_samples, speed, rng)
         rate = torch.from_numpy(speed).to(self.device)
         audio = read_varispeed(self.audio, self._tensor(start), rate, samples)
-        reference = read_varispeed(self.audio, self._tensor(other_start), rate, reference_samples)
         # A short clip must not run into the next one, which may be another voice: silence follows
         # it, and a reference begins again.
         audio = audio * self._inside(clip, start, rate, samples, 1)
-        again = torch.arange(reference_samples, device=self.device)
-        left = self._left(other, other_start, rate)[:, None]
-        reference = reference.gather(1, torch.remainder(again[None], left))
+        reference = self._repeated(other, other_start, rate, reference_samples)
         band = np.minimum(self.band_hz[clip] * speed, 12_000.0)
         median = self.median_hz[self.speaker[clip]] * speed
         return Crops(
@@ -163,6 +160,14 @@ class Corpus:
         room = np.maximum(self.lengths[clip] - samples * speed - 600, 0)
         begin = (rng.random(len(clip)) * room).astype(np.int64) // F0_HOP_SAMPLES
         return self.starts[clip] + begin * F0_HOP_SAMPLES
+
+    def _repeated(
+        self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor, length: int
+    ) -> Tensor:
+        """Read ``length`` samples of each clip, again from ``start`` where it is over."""
+        sound = read_varispeed(self.audio, self._tensor(start), speed, length)
+        place = torch.arange(length, device=self.device)[None]
+        return sound.gather(1, place.remainder(self._left(clip, start, speed)[:, None]))
 
     def _left(self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor) -> Tensor:
         """Return how many samples of each clip there are from ``start`` on, at ``speed``."""

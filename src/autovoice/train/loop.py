@@ -268,15 +268,9 @@ class Trainer:
     def save(self) -> None:
         """Write the moving averages (and the judge, which later phases need)."""
         facts = {"phase": self.options.phase, "step": self.step, "seconds": self.elapsed}
-        small = {k: v for k, v in self.average.items() if not k.startswith("decoder.")}
         judge = {f"judge.{k}": v for k, v in self.nets.judge.state_dict().items()}
-        if not self.joint:
-            checkpoint.save(
-                self.options.out, "model", checkpoint.pack({**small, **judge}, False), facts
-            )
-            return
-        packed = checkpoint.pack(self.average, True)
-        checkpoint.save(self.options.out, "model", packed, facts)
+        kept = {**self.average, **judge}
+        checkpoint.save(self.options.out, "model", checkpoint.pack(kept, self.joint), facts)
 
 
 def run(options: Options) -> Trainer:
