@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 STAMP := .venv/.installed
-CODE := src tests scripts $(wildcard benchmarks)
+CODE := src tests scripts $(wildcard benchmarks setup.py)
 WORDS := README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs $(CODE)
 
 # The newest supported Python that can make virtual environments; `PYTHON=...` overrides it.
