@@ -51,7 +51,7 @@ def decoder_energy(samples: FloatArray) -> Curve:
     Args:
         samples: ``[T]`` mono at 24 kHz, of any length (memory stays flat).
 
-    Shape: ``[T]`` -> ``[T // 300]``; digital silence reads -8.7.
+    Shape: ``[T]`` -> ``[T // 300]``; digital silence reads -9.3.
 
     Raises:
         InputError: not mono.
