@@ -10,7 +10,9 @@ Names are loaded when they are first used, so that the import itself is quick; t
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -69,3 +71,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """Keep ``autovoice.convert`` the function when the room of that name is imported.
+
+    Importing a submodule sets it as an attribute of its package, which would hide the function
+    from the second call on; ``from autovoice.convert import ...`` does not need the attribute.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in __all__ and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,9 @@ def test_the_types_of_every_name_are_stated() -> None:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             stated.add(node.target.id)
     assert stated == PUBLIC
+
+
+def test_importing_the_room_does_not_hide_the_function() -> None:
+    importlib.import_module("autovoice.convert.fit")
+    assert callable(autovoice.convert)
+    assert autovoice.convert.__module__ == "autovoice"
