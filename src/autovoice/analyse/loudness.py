@@ -13,6 +13,8 @@ from autovoice.types import Curve, FloatArray
 ACTIVE_RMS = 0.06
 _ACTIVE_RANGE = 1e-3
 _LARGEST_GAIN = 30.0
+# Frames of 50 ms that are squared at once: a minute, so that memory stays flat.
+_LEVEL_BLOCK = 1200
 _CHUNK_FRAMES = 2400
 
 
@@ -32,7 +34,9 @@ def level_gain(samples: FloatArray, sample_rate_hz: int) -> float:
     whole = samples[: len(samples) // size * size]
     if not len(whole):
         return 1.0
-    power = np.square(whole.reshape(-1, size)).mean(axis=1, dtype=np.float64)
+    frames = whole.reshape(-1, size)
+    blocks = [frames[at : at + _LEVEL_BLOCK] for at in range(0, len(frames), _LEVEL_BLOCK)]
+    power = np.concatenate([np.square(b).mean(axis=1, dtype=np.float64) for b in blocks])
     loudest = float(power.max())
     if loudest <= 1e-12:
         return 1.0
