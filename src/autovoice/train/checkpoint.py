@@ -11,6 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from autovoice.weights.trained import restored
+
 PART_BYTES = 15 * 2**20
 
 
@@ -35,16 +37,7 @@ def pack(tensors: Mapping[str, Tensor], int8: bool) -> dict[str, Tensor]:
 
 def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Undo :func:`pack`: float32 tensors."""
-    out: dict[str, Tensor] = {}
-    for name, value in tensors.items():
-        if name.endswith(".row_scale"):
-            continue
-        if value.dtype == torch.int8:
-            scale = tensors[name + ".row_scale"].float()
-            out[name] = value.float() * scale.view(-1, *[1] * (value.ndim - 1))
-        else:
-            out[name] = value.float()
-    return out
+    return restored(tensors)
 
 
 def save(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -42,10 +44,19 @@ def voice_model(part: str) -> dict[str, Tensor]:
             f"{', '.join(names)}: found no tensors of the part {part!r}; restore the voice model "
             "(`git checkout -- models`) or install AutoVoice again"
         )
-    return {key: _float(key, found) for key in found if not key.endswith(".row_scale")}
+    return restored(found)
 
 
-def _float(key: str, tensors: dict[str, Tensor]) -> Tensor:
+def restored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return every tensor as float32, int8 rows multiplied by their ``.row_scale``.
+
+    Raises:
+        WeightsError: an int8 tensor has no scale, or not one per row.
+    """
+    return {key: _float(key, tensors) for key in tensors if not key.endswith(".row_scale")}
+
+
+def _float(key: str, tensors: Mapping[str, Tensor]) -> Tensor:
     value = tensors[key]
     if value.dtype != torch.int8:
         return value.float()
