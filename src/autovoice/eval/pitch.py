@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autovoice.eval.card import Melody
 from autovoice.eval.harvest import harvest
 from autovoice.eval.world import HOP_S
 from autovoice.types import Audio, FloatArray
@@ -62,6 +63,37 @@ def pitch_score(
     """
     ours, theirs = tracker([(audio.mono(), audio.sample_rate_hz) for audio in (output, source)])
     return compare_f0(ours, theirs, semitones)
+
+
+def melody(
+    output: Audio, source: Audio, semitones: float = 0.0, *, tracker: Tracker = harvest
+) -> tuple[PitchScore | None, Melody]:
+    """Track both once; return the score together with the curves.
+
+    Args:
+        output, source, semitones, tracker: as for ``pitch_score``.
+
+    Returns:
+        The score, None where fewer than ten frames are voiced in both (``why_no_score`` tells
+        more); and the curves, each as long as the source's, the output cut or filled up as
+        unvoiced. ``wanted_hz`` is later by ``PitchScore.delay_s``.
+    """
+    ours, theirs = tracker([(audio.mono(), audio.sample_rate_hz) for audio in (output, source)])
+    score = compare_f0(ours, theirs, semitones)
+    moved = theirs * 2.0 ** (semitones / 12.0)
+    wanted = moved if score is None else shifted(moved, score.delay_s)
+    filled = np.zeros_like(theirs)
+    filled[: len(ours)] = ours[: len(theirs)]
+    return score, Melody(source_hz=theirs, wanted_hz=wanted, output_hz=filled, hop_s=HOP_S)
+
+
+def why_no_score(curves: Melody) -> str:
+    """Say what was found where ``melody`` gave no score."""
+    ours, theirs = curves.output_hz > 0, curves.source_hz > 0
+    return (
+        f"found {int(ours.sum())} voiced frames in the output, {int(theirs.sum())} in the source "
+        f"and {int((ours & theirs).sum())} at the same time; pitch needs {_LEAST_FRAMES}, 10 ms each"
+    )
 
 
 def compare_f0(output_hz: Curve, source_hz: Curve, semitones: float = 0.0) -> PitchScore | None:
