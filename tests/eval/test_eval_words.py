@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from autovoice import io
 from autovoice.errors import AutoVoiceError
 from autovoice.eval import Transcriber, Transcript, character_error_rate, words_score
 from autovoice.eval.cer import edit_distance, normalised
-from autovoice.eval.words import _windows
+from autovoice.eval.figure import NotApplicable
+from autovoice.eval.words import _windows, error_rate, repeats_itself
 from autovoice.types import Audio
 
 EVAL = Path(__file__).parents[3] / "shared" / "eval"
@@ -56,6 +59,30 @@ def test_error_rates() -> None:
     assert character_error_rate("something", "♪") is None
 
 
+def test_a_source_without_words_has_no_error_rate() -> None:
+    assert error_rate("Hello, wurld", "hello world") == pytest.approx(0.1)
+    assert error_rate("", "hello") == 1.0
+    for wordless in ("", "♪ ♪", "Ooo, oh!", "la la la"):
+        with pytest.raises(NotApplicable, match="no words heard in the source"):
+            error_rate("anything", wordless)
+
+
+@pytest.mark.parametrize(
+    ("text", "loops"),
+    [
+        ("", False),
+        ("oh oh oh oh oh oh oh", False),
+        ("o" * 60, True),
+        ("Start. " + "I'm going to go to the store. " * 6, True),
+        ("I'm going to go to the store. " * 4, False),
+        ("我们一起走吧" * 8, True),
+        ("When is a lobster not a lobster? When it is a crayfish, and so on and on.", False),
+    ],
+)
+def test_endless_loops_are_seen(text: str, loops: bool) -> None:
+    assert repeats_itself(text) is loops
+
+
 def test_windows_are_30_s_and_hold_everything() -> None:
     samples = np.arange(16_000 * 31, dtype=np.float32)
     parts = list(_windows(samples))
@@ -88,13 +115,46 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Transcriber()
 
 
+class _Model:
+    """Hear letters in window numbers: the beam decides how many."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, mel: Any) -> int:
+        self.encoded += 1
+        return self.encoded
+
+    def detect_language(self, heard: int) -> list[list[tuple[str, float]]]:
+        return [[("<|it|>", 0.9)]]
+
+    def generate(self, heard: int, prompts: list[list[str]], **options: Any) -> list[Any]:
+        assert prompts[0][1] == "<|it|>"
+        return [SimpleNamespace(sequences_ids=[[heard] * options["beam_size"]])]
+
+
+def test_every_beam_shares_one_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = object.__new__(Transcriber)
+    listener._model, listener._view = _Model(), lambda mel: mel
+    listener._mel = lambda window: window
+    listener._tokens = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
+    long = Audio(np.zeros((1, 8_000 * 40), np.float32), 8_000)
+    beam, greedy = listener.transcribe_each(long)
+    assert (beam.text, greedy.text) == ("11111 22222", "1 2")
+    assert beam.language == greedy.language == "it"
+    assert listener._model.encoded == 2
+    assert listener.transcribe(long, "it", beam=2).text == "33 44"
+    assert listener.transcribe(Audio(long.samples[:, :0], 8_000)) == Transcript("", "")
+
+
 @pytest.mark.skipif(not EVAL.is_dir(), reason="../shared/eval is not there")
 def test_speech_is_written_down() -> None:
     audio = io.read(EVAL / "libri_testother_367.flac")
     start = Audio(audio.samples[:, : 6 * audio.sample_rate_hz], audio.sample_rate_hz)
-    transcript = Transcriber(threads=2).transcribe(start)
+    transcript, greedy = Transcriber(threads=2).transcribe_each(start)
     assert transcript.language == "en"
     wanted = "Lobsters and lobsters. When is a lobster not a lobster? When it is a crayfish."
     error = character_error_rate(transcript.text, wanted)
     assert error is not None
     assert error < 0.1
+    assert error_rate(greedy.text, wanted) < 0.2
