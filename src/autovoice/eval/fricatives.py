@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, signal
 
-from autovoice.eval.aligned import aligned_mono, check_audible, check_lengths, common_rate_hz
+from autovoice.eval.aligned import aligned_mono, common_rate_hz
 from autovoice.eval.figure import NotApplicable
 from autovoice.eval.frames import levels_db, loud_db
 from autovoice.eval.world import HOP_S
 from autovoice.types import Audio, FloatArray
 
 Frames = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 LEAST_FRAMES = 20
 SIBILANT_BAND_HZ = (4000.0, 10_000.0)
@@ -24,6 +24,7 @@ SIBILANT_SHARE = 0.3
 _ACTIVE_RANGE_DB = 30.0
 _MOST_RATE_HZ = 24_000
 _LEAST_RATE_HZ = 16_000
+_LEAST_BREATH_RATE_HZ = 8000
 _WHOLE_FROM_HZ = 100.0
 _WINDOW_S = 0.02
 _BLOCK_FRAMES = 2000
@@ -32,44 +33,47 @@ BREATH_UNDER_DB = (20.0, 50.0)
 _ABOVE_NOISE_DB = 6.0
 # Ends of notes ring on without a pitch.
 _EDGE_FRAMES = 2
-# Breath that was muted counts as this far under the voice.
+# What was muted counts as this far under the voice.
 _LOWEST_DB = -60.0
 
 
 def sibilance_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
-    """Return how much of the sibilance was kept: its band's share, output less source.
+    """Return how much of the sibilance was kept: its level under the voice, output less source.
 
     Judged are the source's sibilants: frames of 10 ms without pitch, within 30 dB of its loud
-    level, with at least 0.3 of their energy over 4 kHz. There the energy from 4 to 10 kHz is
-    divided by the whole energy from 100 Hz, in output and source, each summed over these frames.
-    Both are brought to 24 kHz or to the lower rate of the two, so at 16 kHz the band ends at 8 kHz.
-    A sibilant that is missing as a whole, hiss and all, has no share that could be wrong.
+    level, with at least 0.3 of their energy over 4 kHz. Their mean power from 4 to 10 kHz is
+    divided by that of the voiced frames from 100 Hz up, in output and in source. (Divided by the
+    whole of the same frames it would hardly move: nearly all of a sibilant lies in that band, so
+    that a low-pass at 4 kHz reads -1.5 dB and a muted one has no ratio at all.)
+
+    Both are brought to 24 kHz or to the lower rate of the two, so at 16 kHz the band ends at
+    8 kHz, in both.
 
     Args:
         output, source: any rates from 16 kHz up; at most 0.5 s apart in length.
         source_f0_hz: ``[F]``, every 10 ms as from ``harvest``, 0 where unvoiced.
 
     Returns:
-        dB; 0 when kept, negative when dull, positive when sharp.
+        dB, limited downwards to a level 60 dB under the voice; 0 when kept, negative when dull or
+        muted, positive when sharp.
 
     Raises:
-        NotApplicable: one is silent, lengths differ, a rate is too low, there are fewer than 20
-            such frames, or the output is silent in all of them.
+        NotApplicable: one is silent, lengths differ, a rate is too low, or there are fewer than
+            20 such frames, or fewer than 20 voiced ones.
+
+    Source: AutoVoice.
     """
     rate_hz = common_rate_hz(output, source, least_hz=_LEAST_RATE_HZ, most_hz=_MOST_RATE_HZ)
     ours, theirs = aligned_mono(output, source, rate_hz)
-    level = levels_db(source)
-    active, unvoiced = _paired(level >= loud_db(level) - _ACTIVE_RANGE_DB, source_f0_hz <= 0)
-    hissing = np.flatnonzero(active & unvoiced)
-    band, whole = _energies(theirs, rate_hz, hissing)
-    sibilant = (band >= SIBILANT_SHARE * whole) & (whole > 0.0)
-    _enough(int(sibilant.sum()), "sibilant frames (unvoiced, bright) in the source")
-    output_band, output_whole = _energies(ours, rate_hz, hissing[sibilant])
-    if output_band.sum() <= 1e-12 * len(output_band):
-        raise NotApplicable("the output is silent in the source's sibilants; sound is needed there")
-    kept = float(output_band.sum() / output_whole.sum())
-    wanted = float(band[sibilant].sum() / whole[sibilant].sum())
-    return 10.0 * float(np.log10(kept / wanted))
+    level = levels_db(Audio(theirs[None], rate_hz))
+    active, f0_hz = _paired(level >= loud_db(level) - _ACTIVE_RANGE_DB, source_f0_hz)
+    voiced, hissing = np.flatnonzero(f0_hz > 0), np.flatnonzero(active & (f0_hz <= 0))
+    band, whole = _powers(theirs, rate_hz, hissing)
+    sibilant = hissing[(band >= SIBILANT_SHARE * whole) & (whole > 0.0)]
+    _enough(len(sibilant), "sibilant frames (unvoiced, loud, bright) in the source")
+    _enough(len(voiced), "voiced frames in the source")
+    kept, wanted = (_under_voice_db(part, rate_hz, sibilant, voiced) for part in (ours, theirs))
+    return kept - wanted
 
 
 def breath_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
@@ -78,25 +82,29 @@ def breath_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
     Judged are frames of 10 ms in which the source has no pitch, nor within 20 ms, is 20 to 50 dB
     under its voiced frames, and at least 6 dB over the quietest tenth of what is unvoiced (its
     noise). Their mean level in dB, less the level of the voiced frames, is compared. Muted frames
-    count as 60 dB under the voice. Each recording is read at its own rate.
+    count as 60 dB under the voice. Noise in the output reads as breath.
+
+    Both are brought to 24 kHz or to the lower rate of the two.
 
     Args:
-        output, source: any rates; at most 0.5 s apart in length.
+        output, source: any rates from 8 kHz up; at most 0.5 s apart in length.
         source_f0_hz: ``[F]``, every 10 ms as from ``harvest``, 0 where unvoiced.
 
     Returns:
         dB; 0 when kept, negative when muted, positive when too loud.
 
     Raises:
-        NotApplicable: one is silent, lengths differ, or there are fewer than 20 such frames or
-            fewer than 20 voiced ones.
+        NotApplicable: one is silent, lengths differ, a rate is too low, or there are fewer than
+            20 such frames, or fewer than 20 voiced ones.
+
+    Source: AutoVoice.
     """
-    check_lengths(output, source)
-    for audio, name in ((output, "output"), (source, "source")):
-        check_audible(audio.samples, name)
-    ours, theirs = _paired(levels_db(output), levels_db(source))
-    theirs, voiced = _paired(theirs, source_f0_hz > 0)
-    ours = ours[: len(theirs)]
+    rate_hz = common_rate_hz(output, source, least_hz=_LEAST_BREATH_RATE_HZ, most_hz=_MOST_RATE_HZ)
+    ours, theirs = (
+        levels_db(Audio(part[None], rate_hz)) for part in aligned_mono(output, source, rate_hz)
+    )
+    theirs, f0_hz = _paired(theirs, source_f0_hz)
+    ours, voiced = ours[: len(theirs)], f0_hz > 0
     _enough(int(voiced.sum()), "voiced frames in the source")
     under = theirs - _mean_power_db(theirs[voiced])
     unvoiced = ~ndimage.binary_dilation(voiced, iterations=_EDGE_FRAMES)
@@ -108,10 +116,17 @@ def breath_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
     return float(np.mean(kept) - np.mean(under[breath]))
 
 
-def _energies(
-    samples: FloatArray, rate_hz: int, frames: NDArray[np.int64]
-) -> tuple[Frames, Frames]:
-    """Return the energy of the sibilant band and of the whole, one each per frame."""
+def _under_voice_db(samples: FloatArray, rate_hz: int, sibilant: Places, voiced: Places) -> float:
+    """Return the level of the sibilant band against the voice, at least -60 dB."""
+    voice = float(_powers(samples, rate_hz, voiced)[1].mean())
+    if voice <= 0.0:
+        raise NotApplicable("the output is silent where the source sings; a voice is needed there")
+    share = float(_powers(samples, rate_hz, sibilant)[0].mean()) / voice
+    return 10.0 * float(np.log10(max(share, 10.0 ** (_LOWEST_DB / 10.0))))
+
+
+def _powers(samples: FloatArray, rate_hz: int, frames: Places) -> tuple[Frames, Frames]:
+    """Return the power of the sibilant band and of the whole, one each per frame."""
     width = round(_WINDOW_S * rate_hz)
     padded = np.pad(samples, width)
     bins_hz = fft.rfftfreq(width, 1.0 / rate_hz)

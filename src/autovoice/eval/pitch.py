@@ -92,7 +92,7 @@ def why_no_score(curves: Melody) -> str:
     ours, theirs = curves.output_hz > 0, curves.source_hz > 0
     return (
         f"found {int(ours.sum())} voiced frames in the output, {int(theirs.sum())} in the source "
-        f"and {int((ours & theirs).sum())} at the same time; pitch needs {_LEAST_FRAMES}, 10 ms each"
+        f"and {int((ours & theirs).sum())} at the same time; needs {_LEAST_FRAMES}, 10 ms each"
     )
 
 
