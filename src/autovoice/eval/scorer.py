@@ -1,0 +1,248 @@
+"""The score card of a conversion: every measure, its gates and what a picture needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from autovoice.eval import groups
+from autovoice.eval.cache import Cache, content_hash
+from autovoice.eval.card import Card, Kind, Melody, Phrase, Words
+from autovoice.eval.figure import Figure
+from autovoice.eval.gates import judge, load_gates
+from autovoice.eval.judges import Builders, Judges, Sound
+from autovoice.eval.length import length_error_samples
+from autovoice.eval.measures import MEASURES
+from autovoice.eval.part import MOST_S, cut, most_active_part
+from autovoice.eval.pitch import melody
+from autovoice.eval.prepare import described, notes_of, prepared, recording
+from autovoice.types import Audio, FloatArray
+
+# Two groups of measures at a time: on two cores more would only contend, and hold more memory.
+_LANES = 2
+_NOT_ASKED = "not asked for"
+Score = TypeVar("Score")
+
+
+@dataclass
+class _Sheet:
+    """A card in the making."""
+
+    figures: dict[str, Figure] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    words: Words | None = None
+    melody: Melody | None = None
+    phrases: tuple[Phrase, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        begin_s = time.perf_counter()
+        yield
+        self.timings[name] = round(time.perf_counter() - begin_s, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What is judged: the active parts, or of the reference its embedding or nothing."""
+
+    output: Sound
+    source: Sound
+    reference: Sound | FloatArray
+    kind: Kind
+    semitones: float
+    language: str | None
+
+
+class Scorer:
+    """Judge conversions; networks are loaded when first needed and serve every card.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``, for the speaker encoder and DistillMOS. Default
+            ``cpu``.
+        threads: of Whisper and DNSMOS; 0 lets them choose. Default 0.
+        words: transcribe source and output. Default on.
+        naturalness: predict opinion scores. Default on.
+        cache: what is known of sources and references, from card to card and from run to run.
+            ``"user"`` for the one in the user's cache folder (default), None for none.
+        builders: how the networks are made. Default: the project's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        threads: int = 0,
+        words: bool = True,
+        naturalness: bool = True,
+        cache: Cache | Literal["user"] | None = "user",
+        builders: Builders | None = None,
+    ) -> None:
+        self.words, self.naturalness = words, naturalness
+        kept = Cache() if cache == "user" else cache
+        self._judges = Judges(device, threads, kept, builders)
+        self._gates = load_gates()
+
+    def load(self) -> None:
+        """Load the networks now instead of with the first card.
+
+        Raises:
+            WeightsError: weights cannot be had.
+            AutoVoiceError: the ``eval`` extra is not installed.
+        """
+        self._judges.load(words=self.words, naturalness=self.naturalness)
+
+    def card(
+        self,
+        output: Audio,
+        source: Audio,
+        reference: Audio | FloatArray,
+        *,
+        kind: Kind = "song",
+        semitones: float = 0.0,
+        language: str | None = None,
+        most_s: float = MOST_S,
+        names: tuple[str, str, str] = ("output", "source", "reference"),
+    ) -> Card:
+        """Judge one conversion.
+
+        Every measure of ``measures.MEASURES`` is in the card, as a number or with the reason why
+        there is none. Of long recordings the part in which the source is most active is judged;
+        length is judged on the whole. Curves and phrases count seconds from the start of the part.
+
+        Args:
+            output: the converted vocal, without backing.
+            source: the vocal that it was made of.
+            reference: a recording of the target of 3 s or more, or its speaker embedding,
+                ``[256]``.
+            kind: ``song`` (default), ``speech``, or ``copy`` for a voice converted to itself.
+            semitones: the shift that was applied. Default 0.
+            language: of the words, two or three letters. Default: detected in the source.
+            most_s: length of the part, seconds. Default 60.
+            names: what the card calls the three.
+
+        Raises:
+            InputError: the language is unknown to Whisper.
+            WeightsError: weights cannot be had.
+            AutoVoiceError: the ``eval`` extra is not installed.
+        """
+        begin_s = time.perf_counter()
+        sheet = _Sheet()
+        output, source = (
+            prepared(audio, name, sheet.notes)
+            for audio, name in ((output, "output"), (source, "source"))
+        )
+        if isinstance(reference, Audio):
+            reference = prepared(reference, "reference", sheet.notes)
+        span = most_active_part(source, most_s)
+        parts = [cut(audio, *span) for audio in (output, source)]
+        case = _Case(
+            output=Sound(parts[0]),
+            source=Sound(parts[1], content_hash(parts[1])),
+            reference=_part(reference, most_s),
+            kind=kind,
+            semitones=semitones,
+            language=language,
+        )
+        sheet.notes.extend(notes_of(output, source, reference, span))
+        # Asked the other way round, the answer is in samples of the output.
+        sheet.figures["length_error_samples"] = Figure(float(-length_error_samples(source, output)))
+        self._measure(case, sheet)
+        sheet.timings["total"] = round(time.perf_counter() - begin_s, 4)
+        figures = {each.key: sheet.figures[each.key] for each in MEASURES}
+        return Card(
+            output=recording(output, names[0]),
+            source=recording(source, names[1]),
+            reference=described(reference, names[2]),
+            kind=kind,
+            semitones=semitones,
+            span_s=span,
+            figures=figures,
+            gates=judge(figures, kind, self._gates),
+            words=sheet.words,
+            melody=sheet.melody,
+            phrases=sheet.phrases,
+            notes=tuple(sheet.notes),
+            timings=sheet.timings,
+        )
+
+    def _measure(self, case: _Case, sheet: _Sheet) -> None:
+        """Run the groups of measures, the longest first, two at a time."""
+        lanes = (self._distillmos, self._words, self._signal, self._dnsmos, self._similarity)
+        with ThreadPoolExecutor(max_workers=_LANES) as pool:
+            jobs: list[Future[None]] = [pool.submit(lane, case, sheet) for lane in lanes]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _signal(self, case: _Case, sheet: _Sheet) -> None:
+        """Measure what needs no network: the melody first, which others build on."""
+        ours, theirs = case.output.audio, case.source.audio
+        with sheet.timed("pitch"):
+            curves = [self._judges.f0_hz(each) for each in (case.output, case.source)]
+            score, sheet.melody = melody(ours, theirs, case.semitones, tracker=lambda _: curves)
+            sheet.figures.update(groups.pitch(score, sheet.melody))
+        with sheet.timed("phrases"):
+            sheet.phrases = groups.phrases(ours, theirs, sheet.melody)
+        with sheet.timed("gaps"):
+            sheet.figures.update(groups.gaps(ours, theirs, sheet.melody.source_hz))
+        with sheet.timed("level"):
+            sheet.figures.update(groups.level(ours, theirs))
+        with sheet.timed("copy"):
+            sheet.figures.update(groups.copy(ours, theirs, case.kind))
+
+    def _similarity(self, case: _Case, sheet: _Sheet) -> None:
+        with sheet.timed("similarity"):
+            embed = self._judges.embedding
+            ours = groups.voice(case.output, embed, "output")
+            theirs = groups.voice(case.source, embed, "source")
+            wanted = groups.target(case.reference, embed)
+            sheet.figures.update(groups.similarity(ours, theirs, wanted))
+
+    def _words(self, case: _Case, sheet: _Sheet) -> None:
+        if not self.words:
+            sheet.figures.update(groups.refused(groups.keys("words"), _NOT_ASKED))
+            return
+        with sheet.timed("words"):
+            wanted = self._judges.transcripts(case.source, case.language)
+            language = wanted[0].language or case.language
+            heard = self._judges.transcripts(case.output, language)
+            figures, sheet.words, notes = groups.words(heard, wanted)
+            sheet.figures.update(figures)
+            sheet.notes.extend(notes)
+
+    def _distillmos(self, case: _Case, sheet: _Sheet) -> None:
+        self._opinion(case, sheet, "distillmos", self._judges.distillmos, groups.distillmos)
+
+    def _dnsmos(self, case: _Case, sheet: _Sheet) -> None:
+        self._opinion(case, sheet, "dnsmos", self._judges.dnsmos, groups.dnsmos)
+
+    def _opinion(
+        self,
+        case: _Case,
+        sheet: _Sheet,
+        name: str,
+        score: Callable[[Sound], Score],
+        group: Callable[[Callable[[str], Score]], groups.Figures],
+    ) -> None:
+        if not self.naturalness:
+            sheet.figures.update(groups.refused(groups.keys("naturalness", name), _NOT_ASKED))
+            return
+        parts = {"output": case.output, "source": case.source, "reference": case.reference}
+        with sheet.timed(name):
+            sheet.figures.update(group(lambda which: score(groups.sound(parts[which], which))))
+
+
+def _part(reference: Audio | FloatArray, most_s: float) -> Sound | FloatArray:
+    """Return what is judged of a reference."""
+    if not isinstance(reference, Audio):
+        return reference
+    part = cut(reference, *most_active_part(reference, most_s))
+    return Sound(part, content_hash(part))
