@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from autovoice.errors import AutoVoiceError
 from autovoice.eval import dio, harvest, world
-from autovoice.eval.pitch import Tracker, compare_f0, pitch_score, shifted
+from autovoice.eval.pitch import (
+    Tracker,
+    compare_f0,
+    melody,
+    pitch_score,
+    shifted,
+    why_no_score,
+)
 from autovoice.types import Audio, FloatArray
 
 RATE = 16_000
@@ -135,6 +142,54 @@ def test_audio_shifted_and_delayed_is_read_so(tracker: Tracker) -> None:
     assert score.voicing_error < 0.05
     assert score.log_f0_correlation is not None
     assert score.log_f0_correlation > 0.99
+
+
+def _from_table(*curves: Curve) -> Tracker:
+    """Return a tracker that gives these curves, whatever it hears."""
+    return lambda recordings: [curve.copy() for curve, _ in zip(curves, recordings, strict=True)]
+
+
+def test_score_and_curves_come_from_one_tracking() -> None:
+    silence = Audio(np.zeros((1, RATE), np.float32), RATE)
+    source = _melody()
+    output = shifted(source * 2.0, 0.04)[:390]
+    score, curves = melody(silence, silence, 12.0, tracker=_from_table(output, source))
+    assert score == compare_f0(output, source, 12.0)
+    assert score is not None
+    assert score.delay_s == pytest.approx(0.04)
+    assert len(curves.source_hz) == len(curves.wanted_hz) == len(curves.output_hz) == 400
+    np.testing.assert_array_equal(curves.source_hz, source)
+    np.testing.assert_allclose(curves.wanted_hz[:390], curves.output_hz[:390], rtol=1e-9)
+    assert not curves.output_hz[390:].any()
+    _, longer = melody(silence, silence, tracker=_from_table(_melody(500), source))
+    assert len(longer.output_hz) == 400
+
+
+def test_curves_without_a_score_tell_why() -> None:
+    silence = Audio(np.zeros((1, RATE), np.float32), RATE)
+    score, curves = melody(silence, silence, 2.0)
+    assert score is None
+    assert why_no_score(curves).startswith("found 0 voiced frames in the output, 0 in the source")
+    source, output = np.zeros(100), np.zeros(100)
+    source[:40], output[35:80] = 200.0, 200.0
+    far_apart = np.roll(output, 20)
+    score, curves = melody(silence, silence, 12.0, tracker=_from_table(far_apart, source))
+    assert score is None
+    np.testing.assert_array_equal(curves.wanted_hz, 2.0 * source)
+    assert "45 voiced frames in the output, 40 in the source and 0 at the same time" in (
+        why_no_score(curves)
+    )
+
+
+@pytest.mark.parametrize("length", [0, 1, 500])
+def test_silent_empty_and_unvoiced_outputs_have_no_score(length: int) -> None:
+    source = Audio(_sung(_sweep(1.0))[None], RATE)
+    silence = Audio(np.zeros((1, length), np.float32), RATE)
+    assert melody(silence, source, tracker=dio)[0] is None
+    assert melody(source, silence, tracker=dio)[0] is None
+    assert melody(silence, silence, tracker=dio)[0] is None
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, RATE // 20)).astype(np.float32)
+    assert melody(Audio(noise, RATE), source, tracker=dio)[0] is None
 
 
 def test_a_missing_tracker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

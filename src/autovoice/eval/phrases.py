@@ -11,7 +11,7 @@ from scipy import fft, ndimage, signal
 
 from autovoice.eval.aligned import aligned_mono, common_rate_hz
 from autovoice.eval.card import Melody, Phrase
-from autovoice.eval.figure import Figure, NotApplicable, attempt
+from autovoice.eval.figure import Figure, NotApplicable, attempt, measured
 from autovoice.eval.frames import FLOOR_DB, Levels, levels_db, loud_db
 from autovoice.eval.world import HOP_S
 from autovoice.nn.mel_bank import slaney_bank
@@ -111,7 +111,7 @@ def phrase_cards(
     for span, difference in zip(spans, differences, strict=True):
         figures = _pitch_figures(melody, span)
         figures["level_db"] = (
-            Figure(float(np.clip(difference - overall, -_LIMIT_DB, _LIMIT_DB)))
+            measured(np.clip(difference - overall, -_LIMIT_DB, _LIMIT_DB))
             if isinstance(difference, float)
             else Figure(None, difference)
         )
@@ -162,10 +162,10 @@ def _pitch_figures(melody: Melody, span: Span) -> dict[str, Figure]:
         figures["median_cents"] = figures["beyond_50_cents"] = Figure(None, why)
     else:
         cents = np.abs(1200.0 * np.log2(ours[both] / wanted[both]))
-        figures["median_cents"] = Figure(float(np.median(cents)))
-        figures["beyond_50_cents"] = Figure(float((cents > 50.0).mean()))
+        figures["median_cents"] = measured(np.median(cents))
+        figures["beyond_50_cents"] = measured((cents > 50.0).mean())
     if either.any():
-        figures["voicing_error"] = Figure(float((either & ~both).sum() / count))
+        figures["voicing_error"] = measured((either & ~both).sum() / count)
     else:
         figures["voicing_error"] = Figure(None, "found no voiced frame in either, needs one")
     return figures
