@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,7 @@ from autovoice.errors import ResourceError
 from autovoice.eval.report.styles import css
 
 _FOLDER = Path(__file__).parent
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def render(name: str, values: Mapping[str, Any], *, folder: Path = _FOLDER) -> str:
@@ -38,13 +41,13 @@ def render(name: str, values: Mapping[str, Any], *, folder: Path = _FOLDER) -> s
         keep_trailing_newline=True,
     )
     style, script = css(), (_FOLDER / "page.js").read_text(encoding="utf-8")
-    page = environment.get_template(name)
-    return page.render(
+    page = environment.get_template(name).render(
         **values,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),  # noqa: S704
+        style=Markup(style),  # noqa: S704 - files of this package
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style, script),
     )
+    return _writable(page)
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -62,11 +65,17 @@ def write_text(path: Path, text: str) -> Path:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ResourceError(
             f"{path}: cannot be written ({error}); check the folder's permissions and free space"
         ) from error
     return path
+
+
+def _writable(text: str) -> str:
+    """Return text without what HTML and UTF-8 forbid: names of files may hold anything."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def _policy(style: str, script: str) -> str:
