@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 STAMP := .venv/.installed
-CODE := src tests scripts $(wildcard benchmarks setup.py)
+CODE := src tests scripts $(wildcard benchmarks e2e setup.py)
 WORDS := README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md docs $(CODE)
 
 # The newest supported Python that can make virtual environments; `PYTHON=...` overrides it.
@@ -21,7 +21,7 @@ THREAD_LIMITS = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_N
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
 	while IFS=$$'\t' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
@@ -52,6 +52,10 @@ demo: weights ## convert the demo song: demo/cover.wav, demo/stems, demo/score.j
 test: check weights ## everything CI runs: checks, then all tests with coverage
 	@$(THREAD_LIMITS) $(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered $(ARGS)
 
+.PHONY: e2e
+e2e: weights ## the complete workflows with quality gates, known shortfalls not excused
+	@scripts/run_e2e_tests.sh $(ARGS)
+
 .PHONY: check
 check: setup ## lint, format, types, import contract, spelling, file lengths
 	@$(BIN)/ruff check -q $(CODE)
@@ -70,6 +74,14 @@ fmt: setup ## format the code and mend what the linter can mend
 .PHONY: bench
 bench: weights ## measure on this machine, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Evaluation audio is no part of the repository: EVAL=DIR names its folder.
+EVAL ?= ../shared/eval
+
+.PHONY: eval
+eval: weights ## convert and score the quick protocol, write the table of docs/evaluation.md
+	@$(BIN)/autovoice eval --protocol $(EVAL) --pairs quick --report out/evaluation --fresh $(ARGS)
+	@$(BIN)/python -m benchmarks.evaluation_page out/evaluation/results.json
 
 .PHONY: docs
 docs: setup ## render THIRD_PARTY.md and run every command and snippet of the docs
@@ -94,4 +106,4 @@ lock: setup ## pin dependencies anew after a change in pyproject.toml (ARGS=--up
 clean: ## remove what was built (.venv, demo, caches); weights stay
 	@rm -rf .venv build dist demo htmlcov .coverage .mypy_cache .ruff_cache \
 	.pytest_cache .hypothesis .import_linter_cache src/*.egg-info
-	@find src tests scripts $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests scripts $(wildcard benchmarks e2e) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,162 @@
+"""One conversion through the command line: its files checked, its sound scored."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autovoice import io
+from autovoice.eval.card import Kind
+from autovoice.types import Audio, FloatArray
+from e2e import checks
+from e2e.commands import Done
+from e2e.records import Case, Verdict
+from e2e.setting import Setting
+
+STEMS = ("vocals", "backing", "converted")
+# What a card of each kind must be able to judge: a gate that says "not applicable" because
+# nothing could be tracked must not let a broken result through.
+MUST_JUDGE: dict[Kind, tuple[str, ...]] = {
+    "song": ("pitch_rmse_hz", "similarity_target"),
+    "speech": ("pitch_rmse_hz", "similarity_target"),
+    "copy": ("pitch_rmse_hz", "stoi"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to convert, and how to judge it.
+
+    Args:
+        name: of the case.
+        song: the source.
+        voice: for ``--voice``.
+        reference: a recording of the target, or the embedding of a voice that has none.
+        kind: the protocol.
+        mixed: take the voice out of a mix first.
+        semitones: for ``--semitones``.
+    """
+
+    name: str
+    song: Path
+    voice: str | Path
+    reference: Path | FloatArray
+    kind: Kind = "song"
+    mixed: bool = False
+    semitones: str = "auto"
+
+
+def convert(setting: Setting, job: Job) -> Case:
+    """Convert, check what was written, and score the voice."""
+    folder = setting.folder / slug(job.name)
+    cover, stems = folder / "cover.wav", folder / "stems"
+    words: list[object] = ["convert", job.song, "--voice", job.voice, "-o", cover]
+    words += ["--semitones", job.semitones, "--device", setting.device, "--json"]
+    words += ["--stems", stems] if job.mixed else ["--no-separate"]
+    done = setting.autovoice(*words)
+    result = done.json()
+    song = io.read(job.song)  # as the converter reads it: no peak over full scale
+    verdicts = checks.file_checks(checks.read(cover), song)
+    if job.mixed:
+        verdicts += _stem_checks(song, cover, stems)
+    ours = (stems / "converted.wav", stems / "vocals.wav") if job.mixed else (cover, job.song)
+    return scored(setting, job, ours, result, verdicts=verdicts, done=done)
+
+
+def scored(
+    setting: Setting,
+    job: Job,
+    recordings: tuple[Path, Path],
+    result: Mapping[str, Any],
+    *,
+    verdicts: list[Verdict],
+    done: Done,
+    share: float = 1.0,
+) -> Case:
+    """Return the case of a conversion: its checks, and the gates of its score card.
+
+    Args:
+        setting: of the run.
+        job: what was asked for.
+        recordings: the new vocal and the one that it was made of.
+        result: what ``--json`` printed.
+        verdicts: the checks of the files.
+        done: the command.
+        share: of its time that this case took.
+    """
+    begin = time.perf_counter()
+    output, source = recordings
+    if not (output.is_file() and source.is_file()):
+        return Case(job.name, tuple(verdicts), commands=(done.words,))
+    card = setting.judge(
+        output,
+        source,
+        job.reference,
+        semitones=result["semitones"],
+        kind=job.kind,
+        language=setting.materials.language(job.song),
+    )
+    timings = {"command": done.seconds * share, "command, cpu": done.cpu_s * share}
+    timings["scoring"] = time.perf_counter() - begin
+    timings |= {f"scoring: {name}": s for name, s in card.get("timings", {}).items()}
+    notes = (f"{result['semitones']:+d} semitones", *result["notes"], *card.get("notes", ()))
+    return Case(
+        job.name,
+        (*verdicts, *judged(card, job.kind), *card_verdicts(card)),
+        card["figures"],
+        (done.words,),
+        timings,
+        notes,
+    )
+
+
+def card_verdicts(card: Mapping[str, Any]) -> list[Verdict]:
+    """Return the gates of a card."""
+    return [
+        Verdict(
+            gate["name"],
+            "quality",
+            gate["wanted"],
+            gate["value"],
+            gate["status"],
+            gate.get("why", ""),
+            gate.get("protocol", ""),
+        )
+        for gate in card["gates"]
+    ]
+
+
+def judged(card: Mapping[str, Any], kind: Kind) -> list[Verdict]:
+    """Check that the figures which a card of this kind must have are there."""
+    verdicts = []
+    for key in MUST_JUDGE[kind]:
+        figure = card["figures"].get(key, {"value": None, "why_not": "it is not on the card"})
+        there = figure["value"] is not None
+        why = figure.get("why_not", "")
+        verdicts.append(checks.truth(f"card: {key} was measured", there, "a number", why))
+    return verdicts
+
+
+def _stem_checks(song: Audio, cover: Path, folder: Path) -> list[Verdict]:
+    found = {name: checks.read(folder / f"{name}.wav") for name in STEMS}
+    missing = ", ".join(name for name, audio in found.items() if audio is None)
+    there = checks.truth("stems: exist", not missing, ", ".join(STEMS), f"without {missing}")
+    mix = checks.read(cover)
+    parts = [audio for audio in found.values() if audio is not None]
+    if mix is None or len(parts) < len(STEMS):
+        return [there]
+    vocals, backing, converted = parts
+    return [there, *checks.stem_checks(song, mix, vocals, backing, converted)]
+
+
+def slug(name: str) -> str:
+    """Return a name for files.
+
+    >>> slug("demo song -> kumo")
+    'demo-song-kumo'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
