@@ -12,21 +12,23 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import page, quality, songs, startup
+from benchmarks import page, protocol, songs, startup
 from benchmarks.machine import ROOT, about, use_cores
-from benchmarks.pairs import EVAL_FOLDER
 
 log = logging.getLogger("benchmarks")
 Benchmark = Callable[[argparse.Namespace], page.Section]
+# Beside the repository; by default, as it may be anywhere (``--eval-folder``).
+EVAL_FOLDER = ROOT.parent / "shared" / "eval"
 
 
 def _protocol(chosen: argparse.Namespace) -> page.Section:
-    words = ["--device", chosen.device, "--eval-folder", str(chosen.eval_folder)]
-    if chosen.limit is not None:
-        words += ["--limit", str(chosen.limit)]
-    if not chosen.resume:
-        words.append("--fresh")
-    return quality.protocol(chosen.out, words)
+    return protocol.protocol(
+        chosen.eval_folder,
+        chosen.out,
+        pairs=chosen.pairs,
+        device=chosen.device,
+        resume=chosen.resume,
+    )
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -36,7 +38,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "protocol": _protocol,
 }
 
-OPTIONS = ("runs", "minutes", "cores", "device", "limit")
+OPTIONS = ("runs", "minutes", "cores", "device", "pairs")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long song")
     parser.add_argument("--cores", type=int, default=2, help="use at most so many")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--limit", type=int, help="only the first N sources of the protocol")
+    parser.add_argument("--pairs", choices=["quick", "full"], default="quick")
     parser.add_argument("--resume", action="store_true", help="go on with a protocol cut off")
     parser.add_argument("--eval-folder", type=Path, default=EVAL_FOLDER)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "protocol")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from benchmarks.page import Section, against, table, write
 
 from autovoice import io, weights
 from benchmarks import __main__ as command
-from benchmarks import machine, page, process, quality, songs, startup
+from benchmarks import machine, page, process, songs, startup
 
 ABOUT = {"machine": "a CPU", "commit": "abc"}
 RESULT = {
@@ -135,17 +134,6 @@ def test_the_start_is_the_least_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> 
     body = startup.startup(runs=2).body
     assert "0.200 | <= 0.500 | yes" in body
     assert "1.000 | <= 0.800 | **no**" in body
-
-
-def test_the_protocol_is_summed_up_against_its_goals() -> None:
-    pair: dict[str, Any] = {"source": "a", "target": "b", "median_cents": 12.0, "cer": 0.2}
-    mean = {"median_cents": 12.0, "cer": 0.2, "within_50_cents": None}
-    section = quality.section({"about": {"device": "cpu"}, "mean": mean, "pairs": [pair]})
-    assert "| median pitch error, cents | 12.0 | <= 10.0 | **no** |" in section.body
-    assert "| character error rate | 0.200 | <= 0.250 | yes |" in section.body
-    assert "| share within 50 cents | - | - | - |" in section.body
-    assert "a -> b" in section.body
-    assert "about" not in section.raw  # its command names folders of the machine
 
 
 def test_the_command_line_runs_what_is_named_and_records_how_to_repeat_it(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autovoice.eval.measures import MEASURES, Measure
+from autovoice.eval.protocol.pairs import Group
 
 Row = Mapping[str, Any]
 _BSS = "Le Roux et al. 2019 (SI-SDR); the plain energy ratio (SDR)"
@@ -50,7 +51,7 @@ class Goal:
     """What a mean should reach: of ``measure``, over the pairs of ``group``."""
 
     measure: str
-    group: str
+    group: Group
     limit: float
 
     def reached(self, value: float) -> bool:

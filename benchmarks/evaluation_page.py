@@ -1,0 +1,76 @@
+"""Put the figures of a protocol run into docs/evaluation.md.
+
+python -m benchmarks.evaluation_page RESULTS.json
+
+The table goes between the page's two markers; the figures themselves, without transcripts, into
+docs/benchmarks/evaluation-quick.json (or -full), against which later runs can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import ROOT
+from benchmarks.protocol import markdown, public
+
+BEGIN, END = "<!-- protocol:begin -->", "<!-- protocol:end -->"
+
+
+def rendered(page: str, results: Mapping[str, Any]) -> str:
+    """Return the page with the run's table between its markers.
+
+    Raises:
+        SystemExit: the page has not one pair of them.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    old, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in old + after or END in before + after:
+        raise SystemExit(f"expected {BEGIN} and then {END} on the page, once each")
+    about = "\n".join(f"- {key}: {text}" for key, text in _about(results).items())
+    return f"{before}{BEGIN}\n{about}\n\n{markdown(results)}\n{END}{after}"
+
+
+def write(results: Mapping[str, Any], page: Path, folder: Path) -> None:
+    """Write the page and, into ``folder``, the figures.
+
+    Raises:
+        SystemExit: a pair of the run failed, or the page has no markers.
+    """
+    failed = results["counts"]["failed"]
+    if failed:
+        raise SystemExit(f"{failed} pairs of the run failed: nothing is published of it")
+    text = rendered(page.read_text(encoding="utf-8"), results)
+    whole = {"about": _about(results), **public(results)}
+    file = folder / f"evaluation-{results['settings']['pairs']}.json"
+    _replace(file, json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    _replace(page, text)
+
+
+def _about(results: Mapping[str, Any]) -> dict[str, str]:
+    """Say with what the run was made; the command is code on the page."""
+    about = dict(results["about"])
+    return {**about, "command": f"`{about['command'].strip('`')}`"}
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, help="results.json of a run")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "evaluation.md")
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "benchmarks")
+    chosen = parser.parse_args(words)
+    write(json.loads(chosen.results.read_text(encoding="utf-8")), chosen.page, chosen.folder)
+
+
+if __name__ == "__main__":
+    main()
