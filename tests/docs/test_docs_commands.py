@@ -84,7 +84,10 @@ MAKE = [line.split()[1:] for _, line in SHELL if line.startswith("make ")]
 SCRIPTS = [(s.name, autovoice_commands(s)) for s in ALL if s.language == "bash"]
 FAST = [(name, script) for name, script in SCRIPTS if script and not any(map(is_slow, script))]
 LONG = [(name, script) for name, script in SCRIPTS if any(map(is_slow, script))]
-KNOWN = re.compile(r"make |(\.venv/bin/)?autovoice |\.venv/bin/pre-commit install$|pip install ")
+END_TO_END = "scripts/run_e2e_tests.sh"
+KNOWN = re.compile(
+    rf"make |(\.venv/bin/)?autovoice |\.venv/bin/pre-commit install$|pip install |{END_TO_END}"
+)
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
 
 
@@ -133,6 +136,16 @@ def test_every_command_is_of_a_kind_that_is_tested() -> None:
 def test_make_knows_the_target(words: list[str]) -> None:
     done = run(["make", "-C", str(ROOT), "-n", *words], ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_end_to_end_script_knows_its_options() -> None:
+    """With ``--list`` it says what it would run, after reading the other options."""
+    lines = [shlex.split(line) for _, line in SHELL if line.startswith(END_TO_END)]
+    assert lines
+    for line in lines:
+        done = run([str(ROOT / line[0]), *line[1:], "--list"], ROOT)
+        assert done.returncode == 0, done.stderr
+        assert "song to cover" in done.stdout
 
 
 def test_pip_install_names_what_is_there() -> None:
