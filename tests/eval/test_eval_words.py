@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autovoice import io
-from autovoice.errors import AutoVoiceError
+from autovoice.errors import AutoVoiceError, InputError
 from autovoice.eval import Transcriber, Transcript, character_error_rate, words_score
 from autovoice.eval.cer import edit_distance, normalised
 from autovoice.eval.figure import NotApplicable
@@ -137,7 +137,10 @@ def test_every_beam_shares_one_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = object.__new__(Transcriber)
     listener._model, listener._view = _Model(), lambda mel: mel
     listener._mel = lambda window: window
-    listener._tokens = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
+    listener._tokens = SimpleNamespace(
+        decode=lambda ids: "".join(map(str, ids)),
+        token_to_id={"<|it|>": 50_274}.get,
+    )
     long = Audio(np.zeros((1, 8_000 * 40), np.float32), 8_000)
     beam, greedy = listener.transcribe_each(long)
     assert (beam.text, greedy.text) == ("11111 22222", "1 2")
@@ -145,6 +148,8 @@ def test_every_beam_shares_one_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert listener._model.encoded == 2
     assert listener.transcribe(long, "it", beam=2).text == "33 44"
     assert listener.transcribe(Audio(long.samples[:, :0], 8_000)) == Transcript("", "")
+    with pytest.raises(InputError, match="found 'xx', expected a code that Whisper knows"):
+        listener.transcribe(long, "xx")
 
 
 @pytest.mark.skipif(not EVAL.is_dir(), reason="../shared/eval is not there")

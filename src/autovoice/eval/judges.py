@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from autovoice.eval.cache import Cache
@@ -72,6 +74,10 @@ def _dnsmos(_device: str, threads: int) -> Opinion:
     return DnsMos(threads)
 
 
+def _tracker(_device: str, threads: int) -> Tracker:
+    return partial(harvest, threads=threads)
+
+
 @dataclass(frozen=True)
 class Builders:
     """How each judge is made, of a device and a number of threads."""
@@ -80,7 +86,7 @@ class Builders:
     transcriber: Callable[[str, int], Transcriber] = _transcriber
     distillmos: Callable[[str, int], Opinion] = _distillmos
     dnsmos: Callable[[str, int], Opinion] = _dnsmos
-    tracker: Tracker = harvest
+    tracker: Callable[[str, int], Tracker] = _tracker
 
 
 class Judges:
@@ -88,15 +94,23 @@ class Judges:
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, for the speaker encoder and DistillMOS.
-        threads: of the other networks; 0 lets them choose.
+        threads: of each of the others; 0 for their part of the cores.
+        lanes: how many judges work at a time.
         cache: where findings are kept; None for nowhere.
         builders: how the networks are made. Default: the project's own.
     """
 
     def __init__(
-        self, device: str, threads: int, cache: Cache | None, builders: Builders | None = None
+        self,
+        device: str,
+        threads: int,
+        cache: Cache | None,
+        builders: Builders | None = None,
+        *,
+        lanes: int = 1,
     ) -> None:
-        self.device, self.threads, self.cache = device, threads, cache
+        self.device, self.cache = device, cache
+        self.threads = threads or max(1, _cores() // lanes)
         self.builders = builders or Builders()
         self._built: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -106,7 +120,8 @@ class Judges:
         audio = sound.audio
 
         def track() -> Curve:
-            return self.builders.tracker([(audio.mono(), audio.sample_rate_hz)])[0]
+            tracker = self._network("tracker", self.builders.tracker)
+            return tracker([(audio.mono(), audio.sample_rate_hz)])[0]
 
         return self._known(sound, "f0", F0_VERSION, track)
 
@@ -174,3 +189,10 @@ class Judges:
                 self._built[name] = build(self.device, self.threads)
             network: Built = self._built[name]
             return network
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from autovoice.eval import groups
 from autovoice.eval.cache import Cache, content_hash
@@ -18,7 +18,7 @@ from autovoice.eval.judges import Builders, Judges, Sound
 from autovoice.eval.length import length_error_samples
 from autovoice.eval.measures import MEASURES
 from autovoice.eval.part import MOST_S, cut, most_active_part
-from autovoice.eval.pitch import melody
+from autovoice.eval.pitch import Curve, melody
 from autovoice.eval.prepare import described, notes_of, prepared, recording
 from autovoice.types import Audio, FloatArray
 
@@ -40,8 +40,8 @@ class _Sheet:
     notes: list[str] = field(default_factory=list)
 
     @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        begin_s = time.perf_counter()
+    def timed(self, name: str, before_s: float = 0.0) -> Iterator[None]:
+        begin_s = time.perf_counter() - before_s
         yield
         self.timings[name] = round(time.perf_counter() - begin_s, 4)
 
@@ -64,7 +64,8 @@ class Scorer:
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, for the speaker encoder and DistillMOS. Default
             ``cpu``.
-        threads: of Whisper and DNSMOS; 0 lets them choose. Default 0.
+        threads: of Harvest, Whisper and DNSMOS each, two of which work at a time. Default 0: half
+            of the cores.
         words: transcribe source and output. Default on.
         naturalness: predict opinion scores. Default on.
         cache: what is known of sources and references, from card to card and from run to run.
@@ -84,7 +85,7 @@ class Scorer:
     ) -> None:
         self.words, self.naturalness = words, naturalness
         kept = Cache() if cache == "user" else cache
-        self._judges = Judges(device, threads, kept, builders)
+        self._judges = Judges(device, threads, kept, builders, lanes=_LANES)
         self._gates = load_gates()
 
     def load(self) -> None:
@@ -172,9 +173,15 @@ class Scorer:
 
     def _measure(self, case: _Case, sheet: _Sheet) -> None:
         """Run the groups of measures, the longest first, two at a time."""
-        lanes = (self._distillmos, self._words, self._signal, self._dnsmos, self._similarity)
         with ThreadPoolExecutor(max_workers=_LANES) as pool:
-            jobs: list[Future[None]] = [pool.submit(lane, case, sheet) for lane in lanes]
+            jobs: list[Future[Any]] = [pool.submit(self._words, case, sheet)]
+            curves = [pool.submit(self._f0, each) for each in (case.source, case.output)]
+            jobs += [
+                pool.submit(lane, case, sheet)
+                for lane in (self._distillmos, self._dnsmos, self._similarity)
+            ]
+            # Last, so that the curves it waits for are being worked on and not behind it.
+            jobs.append(pool.submit(self._signal, case, sheet, *curves))
             try:
                 for job in jobs:
                     job.result()
@@ -182,11 +189,17 @@ class Scorer:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _signal(self, case: _Case, sheet: _Sheet) -> None:
+    def _f0(self, sound: Sound) -> tuple[Curve, float]:
+        """Return the melody and the seconds that it took."""
+        begin_s = time.perf_counter()
+        return self._judges.f0_hz(sound), time.perf_counter() - begin_s
+
+    def _signal(self, case: _Case, sheet: _Sheet, *found: Future[tuple[Curve, float]]) -> None:
         """Measure what needs no network: the melody first, which others build on."""
         ours, theirs = case.output.audio, case.source.audio
-        with sheet.timed("pitch"):
-            curves = [self._judges.f0_hz(each) for each in (case.output, case.source)]
+        (source_hz, source_s), (output_hz, output_s) = (each.result() for each in found)
+        with sheet.timed("pitch", source_s + output_s):
+            curves = [output_hz, source_hz]
             score, sheet.melody = melody(ours, theirs, case.semitones, tracker=lambda _: curves)
             sheet.figures.update(groups.pitch(score, sheet.melody))
         with sheet.timed("phrases"):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from autovoice import io, weights
-from autovoice.errors import AutoVoiceError
+from autovoice.errors import AutoVoiceError, InputError
 from autovoice.eval.cer import character_error_rate, normalised
 from autovoice.eval.figure import NotApplicable
 from autovoice.nn.whisper_mel import SAMPLE_RATE_HZ, WhisperMel
@@ -84,7 +84,7 @@ class Transcriber:
         Args:
             audio: any rate and length.
             language: two or three letters as Whisper knows them; by default that of the first
-                30 s is detected.
+                30 s is detected. InputError where it knows none of that name.
             beam: readings followed side by side; 1 takes the likeliest next word each time
                 (greedy). Default 5.
         """
@@ -98,7 +98,14 @@ class Transcriber:
         Args:
             audio, language: as for ``transcribe``.
             beams: the beam of each transcript. Default 5 and 1.
+
+        Raises:
+            InputError: Whisper knows no such language.
         """
+        if language is not None and not self._knows(language):
+            raise InputError(
+                f"language: found {language!r}, expected a code that Whisper knows, such as en"
+            )
         mono = io.resample(audio.mono()[None], audio.sample_rate_hz, SAMPLE_RATE_HZ)[0]
         texts: list[list[str]] = [[] for _ in beams]
         for window in _windows(mono):
@@ -109,6 +116,10 @@ class Transcriber:
             for beam, parts in zip(beams, texts, strict=True):
                 parts.append(self._read(heard, language, beam))
         return tuple(Transcript(" ".join(filter(None, parts)), language or "") for parts in texts)
+
+    def _knows(self, language: str) -> bool:
+        # The longer words between such signs are orders, such as <|translate|>.
+        return len(language) <= 3 and self._tokens.token_to_id(f"<|{language}|>") is not None
 
     def _read(self, heard: Any, language: str, beam: int) -> str:
         prompt = ["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]
