@@ -220,6 +220,7 @@ def shown(console: Console | None = None) -> Iterator[Callable[[Standing], None]
                 total=standing.total,
                 completed=standing.done,
                 description=escape(f"{_times(standing)}  {name}"),
+                refresh=True,
             )
 
         yield listener

@@ -102,7 +102,7 @@ class Run:
         seconds: convert only the most active part of each source of at most this length, in
             seconds; None for all of it.
         cards: also write the page of each card, ``out/cards/SOURCE__TARGET.html``.
-        write: writes such a page.
+        write: writes such a page. Default: ``report.write_card``.
         fresh: forget what an earlier run found.
         commit: of the code, put into each row.
         progress: hears how far it is, before each pair and after it.
@@ -117,13 +117,14 @@ class Run:
         items: Sequence[Item] = (),
         seconds: float | None = None,
         cards: bool = False,
-        write: CardWriter = write_card,
+        write: CardWriter | None = None,
         fresh: bool = False,
         commit: str = "unknown",
         progress: Callable[[Standing], None] | None = None,
     ) -> None:
         self.engine, self.scorer, self.out, self.items = engine, scorer, out, items
-        self.seconds, self.cards, self.write, self.commit = seconds, cards, write, commit
+        self.seconds, self.cards, self.commit = seconds, cards, commit
+        self.write: CardWriter = write or write_card
         self._rows = Rows(out, fresh=fresh)
         self._progress = progress or (lambda _: None)
         self._targets: dict[str, tuple[Any, Audio]] = {}
