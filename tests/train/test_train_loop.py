@@ -15,11 +15,12 @@ import torch
 from autovoice import weights
 from autovoice.train import checkpoint, loop, setup
 from autovoice.train.networks import Networks
-from autovoice.train.steps import _move_pitch
+from autovoice.train.steps import move_pitch
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
-    "asr", "style", "mel_synthetic", "mel_real", "pitch", "words", "voice", "leak", "norm",
+    "asr", "style", "mel_synthetic", "mel_real", "pitch", "octave", "words", "voice", "colour",
+    "leak", "norm",
 }  # fmt: skip
 
 
@@ -97,8 +98,11 @@ def test_what_is_saved_is_the_moving_average(
     trainer.save()
     saved = checkpoint.load(trainer.options.out, "model")
     torch.testing.assert_close(saved[name], expected, atol=1e-4, rtol=1e-3)
-    parts = {name.split(".")[0] for name in saved}
-    assert parts == {"adapter", "style", "judge"}
+    assert {name.split(".")[0] for name in saved} == {"adapter", "style"}
+    judge = checkpoint.load(trainer.options.out, "judge")
+    torch.testing.assert_close(
+        judge["out.weight"], now["judge.out.weight"], atol=1e-3, rtol=1e-3
+    )  # fmt: skip
     lines = (trainer.options.out / "log.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     assert [row["at"] for row in rows] == ["ready", "judge", "end"]
@@ -131,8 +135,10 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     assert not torch.equal(critic, trainer.critic.all[0].last.bias)
     trainer.save()
     assert {name.split(".")[0] for name in checkpoint.load(tmp_path, "model")} == {
-        "adapter", "style", "decoder", "judge",
+        "adapter", "style", "decoder",
     }  # fmt: skip
+    critics = checkpoint.load(tmp_path / "critics", "critics")
+    assert critics.keys() == trainer.critic.state_dict().keys()
 
 
 def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch.Tensor]]) -> None:
@@ -153,25 +159,19 @@ def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch
     trainer.step = kept
 
 
-def test_pitch_is_moved_to_the_other_voice(
-    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
-) -> None:
-    trainer, _ = frozen
-    crops = trainer.corpus.draw(8, 9_600, trainer.rng, choices=(1.0,), reference_samples=600)
-    lots = replace(
-        crops,
-        f0_hz=torch.cat([crops.f0_hz * 0 + 200.0] * 50),
-        f0_median_hz=torch.tensor([100.0, 230.0] * 200),
-    )
-    moved = _move_pitch(lots, torch.Generator().manual_seed(0))
+def test_pitch_is_moved_to_the_other_voice() -> None:
+    medians = torch.tensor([100.0, 230.0] * 200)
+    f0_hz = torch.full((400, 4), 200.0)
+    chance = torch.Generator().manual_seed(0)
+    moved = move_pitch(f0_hz, medians, medians.roll(1, 0), chance)
     octaves = torch.log2(moved[:, 0] / 200.0)
     # Up from 100 to 230 Hz, down from 230 to 100: exactly, or by whole octaves.
     step = math.log2(2.3)
     for rows, sign in ((slice(0, None, 2), 1), (slice(1, None, 2), -1)):
         part = octaves[rows]
         whole, exact = (part - sign).abs() < 1e-3, (part - sign * step).abs() < 1e-3
-        assert 0.25 < float(whole.float().mean()) < 0.5
-        assert 0.25 < float(exact.float().mean()) < 0.5
+        assert 0.2 < float(whole.float().mean()) < 0.5
+        assert 0.2 < float(exact.float().mean()) < 0.5
         raised = part[~whole & ~exact]
         assert (raised > -step).all()
     assert float(moved.max()) <= 1_200

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 SAMPLE_RATE_HZ = 24_000
 F0_HOP_SAMPLES = 300
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
-_WEIGHTS = {"libri_": 1.0, "libritts": 2.0, "tsp": 0.4, "so_": 0.4, "festvox": 0.6}
+_WEIGHTS = {"libri_": 1.0, "libritts": 4.0, "tsp": 0.6, "so_": 0.4, "festvox": 0.6}
 
 
 def decode(data: bytes) -> NDArray[np.float32]:

@@ -5,7 +5,9 @@
 
 Phase ``frozen`` trains the speaker judge, then the content adapter and the style encoder through
 the decoder as it is. Phase ``joint`` goes on with the decoder at a fraction of the learning rate,
-against discriminators. Checkpoints are moving averages, written every minute.
+against discriminators; every second step it also sings what the teacher made. Checkpoints
+(``model-*``) are moving averages, written every minute; ``judge-*`` and ``critics/`` lie beside
+them, since a run that goes on needs them and use does not.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,8 @@ from torch import Tensor, nn
 from autovoice.nn.adain import AdaINResBlock1, adain_snake
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train import checkpoint
-from autovoice.train.corpus import Corpus
+from autovoice.train.colour import paint, random_colour
+from autovoice.train.corpus import Corpus, Crops
 from autovoice.train.discriminators import Discriminators
 from autovoice.train.losses import (
     MelDistance,
@@ -35,15 +38,17 @@ from autovoice.train.losses import (
     limit_band,
 )
 from autovoice.train.networks import Networks
-from autovoice.train.pitch_loss import PitchLoss
+from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.setup import build
 from autovoice.train.steps import (
     JUDGE_SPEEDS,
+    Judges,
     Losses,
     Made,
     cross_step,
     judge_step,
     real_step,
+    sung_step,
     teacher_step,
 )
 from autovoice.train.synthetic import SyntheticPairs
@@ -51,7 +56,7 @@ from autovoice.train.synthetic import SyntheticPairs
 log = logging.getLogger(__name__)
 WEIGHTS = {
     "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 2.0,
-    "leak": 1.0, "pitch": 0.5, "adversarial": 0.6, "features": 1.0,
+    "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6, "features": 1.0,
 }  # fmt: skip
 
 
@@ -65,6 +70,7 @@ class Options:
         seconds: when to stop; judge_seconds of them go to the judge first (phase ``frozen``).
         batch: items of each kind in a step.
         frames: length of an item in 25 ms frames.
+        sung_every: in phase ``joint`` every so many steps the teacher's song is converted too.
     """
 
     data: Path
@@ -82,6 +88,7 @@ class Options:
     limit: int | None = None
     save_every_s: float = 75.0
     compile: bool = False
+    sung_every: int = 2
 
 
 @dataclass
@@ -93,11 +100,11 @@ class Trainer:
     corpus: Corpus
     teacher: SyntheticPairs
     distance: MelDistance
-    pitch: PitchLoss
+    judges: Judges
     chance: torch.Generator
     rng: np.random.Generator
     started: float = field(default_factory=time.monotonic)
-    sums: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    sums: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -110,12 +117,21 @@ class Trainer:
                 {"params": list(nets.decoder.parameters()), "share": options.decoder_share}
             )
         self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.8, 0.98), weight_decay=1e-3)
-        self.critic = Discriminators().to(options.device) if self.joint else None
-        if self.critic is not None:
-            self.critic_optimiser = torch.optim.AdamW(
-                self.critic.parameters(), lr=3e-4, betas=(0.8, 0.99)
-            )
+        self.critic = self._critics() if self.joint else None
         self.average = {name: value.detach().clone() for name, value in self._kept().items()}
+
+    def _critics(self) -> Discriminators:
+        """Build the discriminators, as an earlier run left them where one did."""
+        critic = Discriminators()
+        folder = self.options.resume
+        found = checkpoint.load(folder / "critics", "critics") if folder else {}
+        if found:
+            critic.load_state_dict(found)
+        # Until they have learned something their verdict does not count.
+        self.trust_from = 0 if found else 60
+        critic.to(self.options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=3e-4, betas=(0.8, 0.99))
+        return critic
 
     def _kept(self) -> dict[str, Tensor]:
         parts = {"adapter": self.nets.adapter, "style": self.nets.style}
@@ -175,30 +191,48 @@ class Trainer:
     def _iteration(self, done: float) -> None:
         options = self.options
         samples = 600 * options.frames
-        batch = self.teacher.sample(options.batch, self.chance)
+        if not self.joint:
+            batch = self.teacher.sample(options.batch, self.chance)
+            with self._autocast():
+                losses = teacher_step(self.nets, batch, self.distance, self.chance)
+            self._add(losses)
+        crops = self._draw(samples)
         with self._autocast():
-            distance = None if self.joint else self.distance
-            losses = teacher_step(self.nets, batch, distance, self.chance)
-        self._add(losses)
-        crops = self.corpus.draw(options.batch, samples, self.rng)
-        with self._autocast():
-            losses, made = real_step(self.nets, crops, self.distance, self.pitch, self.chance)
+            losses, made = real_step(self.nets, crops, self.distance, self.judges, self.chance)
         self._add(losses, made)
         if options.resume is not None or done > 0.2:
-            crops = self.corpus.draw(options.batch, samples, self.rng)
+            crops = self._draw(samples)
             with self._autocast():
-                losses, made = cross_step(self.nets, crops, self.pitch, self.chance)
+                losses, made = cross_step(self.nets, crops, self.judges, self.chance)
+            self._add(losses, made, matched=False)
+        if self.joint and self.step % options.sung_every == 0:
+            crops = self._draw(samples)
+            batch = self.teacher.sample(options.batch, self.chance)
+            with self._autocast():
+                losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
             self._add(losses, made, matched=False)
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, 2.0)
-        self.sums["norm"].append(float(norm))
+        self.sums["norm"].append(norm.detach())
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         decay = min(0.998, (1 + self.step) / (10 + self.step))
-        current = self._kept()
         with torch.no_grad():
-            for name, value in self.average.items():
-                value.lerp_(current[name].float(), 1 - decay)
+            torch._foreach_lerp_(  # one call: a thousand small ones keep the device waiting
+                list(self.average.values()), list(self._kept().values()), 1 - decay
+            )
+
+    def _draw(self, samples: int) -> Crops:
+        """Draw real speech, each item and its reference under the same random equaliser.
+
+        So the style has to tell the long-term spectrum of any recording, not only of those few
+        that the corpus holds.
+        """
+        crops = self.corpus.draw(self.options.batch, samples, self.rng)
+        colour = random_colour(len(crops.audio), self.chance, device=self.options.device)
+        return replace(
+            crops, audio=paint(crops.audio, colour), reference=paint(crops.reference, colour)
+        )
 
     def _add(self, losses: Losses, made: Made | None = None, matched: bool = True) -> None:
         """Back-propagate a step's losses; against the discriminators where there are any."""
@@ -209,20 +243,14 @@ class Trainer:
         assert isinstance(total, Tensor)  # noqa: S101
         total.backward()  # type: ignore[no-untyped-call]
         for name, value in losses.items():
-            self.sums[name].append(float(value.detach()))
+            self.sums[name].append(value.detach())
 
     def _judge_sound(self, made: Made, matched: bool) -> Losses:
         assert self.critic is not None  # noqa: S101
         false = limit_band(made.made, made.band_hz)
         true = limit_band(made.real, made.band_hz)
-        self.critic.requires_grad_(True)
-        with self._autocast():
-            loss = discriminator_loss(self.critic(true), self.critic(false.detach()))
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.critic_optimiser.step()
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        self.sums["critic"].append(float(loss.detach()))
-        self.critic.requires_grad_(False)
+        if matched or self.step % 2:
+            self._teach_critic(true, false.detach())
         with self._autocast():
             verdict = self.critic(false)
             losses = {"adversarial": adversarial_loss(verdict)}
@@ -230,9 +258,20 @@ class Trainer:
                 with torch.no_grad():
                     reference = self.critic(true)
                 losses["features"] = feature_loss(reference, verdict)
-        if self.step < 60:  # the critics have not learned anything yet
+        if self.step < self.trust_from:
             losses = {name: value * 0.0 for name, value in losses.items()}
         return losses
+
+    def _teach_critic(self, true: Tensor, false: Tensor) -> None:
+        assert self.critic is not None  # noqa: S101
+        self.critic.requires_grad_(True)
+        with self._autocast():
+            loss = discriminator_loss(self.critic(true), self.critic(false))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.critic_optimiser.step()
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        self.sums["critic"].append(loss.detach())
+        self.critic.requires_grad_(False)
 
     def _descend(
         self, losses: Losses, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
@@ -243,7 +282,7 @@ class Trainer:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         for name, value in losses.items():
-            self.sums[name].append(float(value.detach()))
+            self.sums[name].append(value.detach())
 
     def _set_rate(self, done: float) -> None:
         warm = min(1.0, (self.step % 1_000_000 + 1) / 40)
@@ -256,7 +295,10 @@ class Trainer:
 
     def report(self, label: str) -> None:
         """Log the mean of each loss since the last report, and append it to ``log.jsonl``."""
-        means = {name: round(float(np.mean(values)), 4) for name, values in self.sums.items()}
+        means = {
+            name: round(float(torch.stack(values).float().mean()), 4)
+            for name, values in self.sums.items()
+        }
         self.sums.clear()
         row = {"phase": self.options.phase, "at": label, "step": self.step,
                "seconds": round(self.elapsed, 1), **means}  # fmt: skip
@@ -266,11 +308,14 @@ class Trainer:
             file.write(json.dumps(row) + "\n")
 
     def save(self) -> None:
-        """Write the moving averages (and the judge, which later phases need)."""
+        """Write the moving averages, and what only training needs beside them."""
         facts = {"phase": self.options.phase, "step": self.step, "seconds": self.elapsed}
-        judge = {f"judge.{k}": v for k, v in self.nets.judge.state_dict().items()}
-        kept = {**self.average, **judge}
-        checkpoint.save(self.options.out, "model", checkpoint.pack(kept, self.joint), facts)
+        out = self.options.out
+        checkpoint.save(out, "model", checkpoint.pack(self.average, self.joint), facts)
+        checkpoint.save(out, "judge", checkpoint.pack(self.nets.judge.state_dict(), False), facts)
+        if self.critic is not None:
+            critics = checkpoint.pack(self.critic.state_dict(), False)
+            checkpoint.save(out / "critics", "critics", critics, facts)
 
 
 def run(options: Options) -> Trainer:
@@ -285,13 +330,13 @@ def run(options: Options) -> Trainer:
     )
     if options.compile:
         fused = torch.compile(adain_snake, dynamic=False)
-        for decoder in (nets.decoder, teacher.decoder):
-            for module in decoder.modules():
-                if isinstance(module, AdaINResBlock1):
-                    module.activate = fused
+        for module in nets.decoder.modules():
+            if isinstance(module, AdaINResBlock1):
+                module.activate = fused
     chance = torch.Generator(options.device).manual_seed(options.seed)
     trainer = Trainer(
-        options, nets, corpus, teacher, MelDistance().to(options.device), pitch, chance,
+        options, nets, corpus, teacher, MelDistance().to(options.device),
+        Judges(pitch, OctaveLoss().to(options.device)), chance,
         np.random.default_rng(options.seed), started,
     )  # fmt: skip
     trainer.report("ready")

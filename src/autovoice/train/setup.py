@@ -42,7 +42,9 @@ def build(
     decoder = part(kokoro, "decoder")
     nets = Networks(Pretrained(decoder, whisper, speaker, packs))
     if resume is not None:
-        nets.load_state_dict({**nets.state_dict(), **checkpoint.load(resume, "model")})
+        judge = {f"judge.{k}": v for k, v in checkpoint.load(resume, "judge").items()}
+        trained = {**checkpoint.load(resume, "model"), **judge}
+        nets.load_state_dict({**nets.state_dict(), **trained})
     text = KokoroText()
     text.load_state_dict({k: v for k, v in kokoro.items() if not k.startswith("decoder.")})
     teacher_decoder = KokoroDecoder()

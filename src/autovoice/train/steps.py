@@ -9,15 +9,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autovoice.nn.speaker_judge import AngularMargin
+from autovoice.train.colour import colour_gap, long_term
 from autovoice.train.corpus import Crops
 from autovoice.train.losses import MelDistance, cosine_gap
 from autovoice.train.networks import Networks
+from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.perturb import disguise
 from autovoice.train.pitch_loss import PitchLoss
 from autovoice.train.synthetic import SyntheticBatch
 
 MEL24K_UNIT_PER_DB = 0.0576
 JUDGE_SPEEDS = (0.88, 1.0, 1.13)
+# The pitch of a clip that has no voiced frame to tell it.
+_USUAL_HZ = 180.0
 Losses = dict[str, Tensor]
 
 
@@ -28,6 +32,14 @@ class Made:
     made: Tensor
     real: Tensor
     band_hz: Tensor
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What a conversion is judged by besides its words and its voice."""
+
+    pitch: PitchLoss
+    octave: OctaveLoss
 
 
 def judge_step(
@@ -75,7 +87,7 @@ def real_step(
     nets: Networks,
     crops: Crops,
     distance: MelDistance,
-    pitch: PitchLoss,
+    judges: Judges,
     chance: torch.Generator,
 ) -> tuple[Losses, Made]:
     """Rebuild real speech from disguised words and another clip's style."""
@@ -86,47 +98,93 @@ def real_step(
     made = nets.decoder(asr, crops.f0_hz, nets.energy(crops.audio), style, noise)
     losses = {
         "mel_real": distance(made, crops.audio, crops.band_hz),
-        "pitch": pitch(made, crops.f0_hz),
+        "pitch": judges.pitch(made, crops.f0_hz),
+        "octave": judges.octave(made, crops.f0_hz),
     }
     return losses, Made(made, crops.audio, crops.band_hz)
 
 
 def cross_step(
-    nets: Networks, crops: Crops, pitch: PitchLoss, chance: torch.Generator
+    nets: Networks, crops: Crops, judges: Judges, chance: torch.Generator
 ) -> tuple[Losses, Made]:
     """Convert each item to its neighbour's voice; words must stay and the voice must come."""
-    frames = crops.audio.shape[1] // 600
     with torch.no_grad():
-        heard = nets.content(crops.audio)
-        wanted = nets.judge(nets.mel(crops.reference)).roll(1, 0)
         own = nets.judge(nets.mel(crops.reference))
-    asr = nets.adapter(nets.content(crops.audio, chance), frames)
-    style = nets.style_of(crops.reference).roll(1, 0)
-    f0_hz = _move_pitch(crops, chance)
-    made = nets.decoder(
-        asr, f0_hz, nets.energy(crops.audio), style,
-        torch.randn_like(crops.audio),
-    )  # fmt: skip
-    voice = nets.judge(nets.mel(made))
-    losses = {
-        "words": cosine_gap(nets.content(made)[:, 512:], heard[:, 512:]),
-        "voice": cosine_gap(voice, wanted),
-        "pitch": pitch(made, f0_hz),
-        "leak": F.relu((voice * own).sum(1) - (wanted * own).sum(1) - 0.1).mean(),
-    }
+    neighbour = crops.f0_median_hz.roll(1, 0)
+    f0_hz = move_pitch(crops.f0_hz, crops.f0_median_hz, neighbour, chance)
+    source = Source(crops.audio, f0_hz, nets.energy(crops.audio), own)
+    losses, made = _convert(nets, source, crops.reference.roll(1, 0), judges, chance)
     return losses, Made(made, crops.audio, crops.band_hz)
 
 
-def _move_pitch(crops: Crops, chance: torch.Generator) -> Tensor:
+def sung_step(
+    nets: Networks,
+    batch: SyntheticBatch,
+    crops: Crops,
+    judges: Judges,
+    chance: torch.Generator,
+) -> tuple[Losses, Made]:
+    """Convert the teacher's speech and song to real voices; learn its words and its style too."""
+    with torch.no_grad():
+        own = nets.judge(nets.mel(batch.audio))
+    voiced = batch.f0_hz.masked_fill(batch.f0_hz <= 0, torch.nan)
+    median = voiced.nanmedian(dim=1).values.nan_to_num(_USUAL_HZ)
+    f0_hz = move_pitch(batch.f0_hz, median, crops.f0_median_hz, chance)
+    source = Source(batch.audio, f0_hz, nets.energy(batch.audio), own)
+    losses, made = _convert(nets, source, crops.reference, judges, chance)
+    return {**losses, **teacher_step(nets, batch, None, chance)}, Made(
+        made, crops.audio, crops.band_hz
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is converted: sound ``[B, S]``, the pitch to sing, energy, its own voice."""
+
+    audio: Tensor
+    f0_hz: Tensor
+    energy: Tensor
+    own: Tensor
+
+
+def _convert(
+    nets: Networks, source: Source, reference: Tensor, judges: Judges, chance: torch.Generator
+) -> tuple[Losses, Tensor]:
+    frames = source.audio.shape[1] // 600
+    with torch.no_grad():
+        heard = nets.content(source.audio)
+        reference_mel = nets.mel(reference)
+        wanted, colour = nets.judge(reference_mel), long_term(reference_mel)
+    asr = nets.adapter(nets.content(source.audio, chance), frames)
+    style = nets.style_of(reference)
+    noise = torch.randn_like(source.audio)
+    made = nets.decoder(asr, source.f0_hz, source.energy, style, noise)
+    mel = nets.mel(made)
+    voice = nets.judge(mel)
+    own = source.own
+    losses = {
+        "words": cosine_gap(nets.content(made)[:, 512:], heard[:, 512:]),
+        "voice": cosine_gap(voice, wanted),
+        "colour": colour_gap(long_term(mel), colour),
+        "pitch": judges.pitch(made, source.f0_hz),
+        "octave": judges.octave(made, source.f0_hz),
+        "leak": F.relu((voice * own).sum(1) - (wanted * own).sum(1) - 0.1).mean(),
+    }
+    return losses, made
+
+
+def move_pitch(
+    f0_hz: Tensor, median_hz: Tensor, wanted_hz: Tensor, chance: torch.Generator
+) -> Tensor:
     """Bring each pitch to the other voice's: half of them exactly, half by whole octaves.
 
-    A quarter is then raised by up to an octave and a half, since people sing higher than they
-    speak.
+    A third is then raised by up to two octaves, since people sing higher than they speak.
+
+    Shape: ``f0_hz: [B, F]``, ``median_hz, wanted_hz: [B]`` -> ``[B, F]``.
     """
-    octaves = torch.log2(crops.f0_median_hz.roll(1, 0) / crops.f0_median_hz)
+    octaves = torch.log2(wanted_hz / median_hz)
     whole = torch.rand(len(octaves), generator=chance, device=octaves.device) < 0.5
     octaves = torch.where(whole, octaves.round(), octaves).clamp(-1.5, 1.5)
     draw = torch.rand(len(octaves), generator=chance, device=octaves.device)
-    octaves = octaves + (draw - 0.75).clamp_min(0) * 6
-    moved = crops.f0_hz * torch.exp2(octaves)[:, None]
-    return moved.clamp(max=1_200.0)
+    octaves = octaves + (draw - 2 / 3).clamp_min(0) * 6
+    return (f0_hz * torch.exp2(octaves)[:, None]).clamp(max=1_200.0)

@@ -200,8 +200,11 @@ class SyntheticPairs:
         if self.options.source_noise:
             shape = (len(asr), 600 * asr.shape[-1])
             inputs.append(torch.randn(shape, generator=generator, device=self.device))
-        audio: Tensor = self.decoder(*inputs)
-        return audio
+        # Pitch and durations want full precision; the sound, the bulk of the work, does not.
+        fast = self.device.type == "cuda"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast):
+            audio: Tensor = self.decoder(*inputs)
+        return audio.float()
 
 
 class _Sentences:
