@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from autovoice.cli.cards import Judge, recording_named
+from autovoice.cli.fetch import fetch_missing
 from autovoice.cli.jobs import DEMO, Job, Report, plan_jobs
 from autovoice.errors import AutoVoiceError
 
@@ -53,7 +55,7 @@ from autovoice.errors import AutoVoiceError
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Also write the result with its score as <song>.json there.",
+    help="Also write the result as <song>.json there, and its score card as <song>.html.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -90,8 +92,10 @@ def convert(  # noqa: PLR0917 - one argument for each option of the command
     fetch_weights(jobs)
     engine = make_engine(device, vram)
     target = engine.voice(voice)
-    reports = [_run(engine, job, target, options, alone=len(jobs) == 1) for job in jobs]
-    _print(reports, as_json=as_json, alone=len(jobs) == 1)
+    judge = make_judge(engine, voice, target) if report is not None else None
+    alone = len(jobs) == 1
+    reports = [_run(engine, job, target, options, judge, alone=alone) for job in jobs]
+    _print(reports, as_json=as_json, alone=alone)
     return max(report.exit_code for report in reports)
 
 
@@ -99,16 +103,11 @@ def fetch_weights(jobs: Sequence[Job]) -> None:
     """Fetch what is missing, with a word about it, on the first call on a machine."""
     from autovoice import weights
 
-    missing = [n for n in weights.needed_by("convert") if weights.status(n).state != "ready"]
-    if not missing:
-        return
-    if len(jobs) == 1 and jobs[0].song != DEMO:
-        jobs[0].check()  # a song that cannot be read should not cost a download
-    from autovoice.cli.models import progress_bars
+    def check() -> None:
+        if len(jobs) == 1 and jobs[0].song != DEMO:
+            jobs[0].check()  # a song that cannot be read should not cost a download
 
-    click.echo(f"fetching weights, this once: {', '.join(missing)}", err=True)
-    with progress_bars() as progress:
-        weights.pull(missing, progress=progress)
+    fetch_missing(weights.needed_by("convert"), first=check)
 
 
 def make_engine(device: str, vram: str | None) -> Any:
@@ -118,7 +117,15 @@ def make_engine(device: str, vram: str | None) -> Any:
     return Engine(device, vram)
 
 
-def _run(engine: Any, job: Job, voice: Any, options: dict[str, Any], *, alone: bool) -> Report:
+def make_judge(engine: Any, word: str, voice: Any) -> Judge:
+    """Build what makes the cards of the call; its networks are loaded with the first card."""
+    path = recording_named(word, engine.store)
+    return Judge(engine.device, voice.name, path or voice.embedding)
+
+
+def _run(
+    engine: Any, job: Job, voice: Any, options: dict[str, Any], judge: Judge | None, *, alone: bool
+) -> Report:
     """Convert one song; in a batch an error becomes part of the report."""
     from autovoice.cli.progress import shown
 
@@ -127,7 +134,8 @@ def _run(engine: Any, job: Job, voice: Any, options: dict[str, Any], *, alone: b
         with shown(job.label) as listener:
             conversion = engine.convert(job.source(), voice, progress=listener, **options)
             conversion = _scored(conversion, voice)
-        return job.write(conversion)
+        report = job.write(conversion)
+        return report if judge is None else job.judged(report, conversion, judge)
     except AutoVoiceError as error:
         if alone or error.exit_code == 130:
             raise

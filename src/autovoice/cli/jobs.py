@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autovoice.errors import InputError, ResourceError
+import click
+
+from autovoice.errors import AutoVoiceError, InputError, ResourceError
 
 if TYPE_CHECKING:
+    from autovoice.cli.cards import Judge
     from autovoice.engine import Conversion
 
 DEMO = "demo"
@@ -20,7 +23,7 @@ _KEPT_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one song: a result, or an error."""
+    """What came of one song: a result, an error, or both where only the card failed."""
 
     song: str
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +49,8 @@ class Report:
         ]
         if any(parts):
             yield "  " + ", ".join(filter(None, parts))
+        if "card" in result:
+            yield f"  card: {result['card']['page']} ({result['card']['gates']})"
         yield from (f"  note: {note}" for note in result["notes"])
 
 
@@ -103,12 +108,35 @@ class Job:
         if self.stems is not None:
             paths = conversion.save_stems(self.stems)
             result["stems"] = {name: str(path) for name, path in paths.items()}
-        if self.report is not None:
-            text = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=2)
-            temporary = self.report.with_name(f".{self.report.name}.{os.getpid()}.tmp")
-            temporary.write_text(text + "\n", encoding="utf-8")
-            temporary.replace(self.report)
+        self._write_report(result)
         return Report(self.label, result=result)
+
+    def judged(self, report: Report, conversion: Conversion, judge: Judge) -> Report:
+        """Write the card of a conversion that is written already, and add it to its report.
+
+        Whatever keeps the card from being made, the conversion stays: the error is said, and
+        becomes part of the report.
+        """
+        if self.report is None:
+            return report
+        try:
+            folder, name = self.report.parent, self.report.stem
+            card = judge.write(conversion, folder, name, Path(self.song).name)
+        except AutoVoiceError as error:
+            click.echo(f"error: {self.label}: converted, but without a card: {error}", err=True)
+            said = f"converted, but without a card: {error}"
+            return replace(report, error=said, exit_code=error.exit_code)
+        result = {**report.result, "card": card}
+        self._write_report(result)
+        return replace(report, result=result)
+
+    def _write_report(self, result: Mapping[str, Any]) -> None:
+        if self.report is None:
+            return
+        text = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=2)
+        temporary = self.report.with_name(f".{self.report.name}.{os.getpid()}.tmp")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(self.report)
 
 
 def as_dict(conversion: Conversion, output: Path) -> dict[str, Any]:

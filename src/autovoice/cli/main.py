@@ -14,10 +14,12 @@ import click
 from autovoice import __version__
 from autovoice.errors import AutoVoiceError
 
-# Command -> where it is and what the help says of it; a command's module is loaded when it is run.
+# Command -> where it is (module, and function where its name is another one), and what the help
+# says of it; a command's module is loaded when it is run.
 COMMANDS = {
     "convert": ("autovoice.cli.convert", "Sing songs in another voice."),
     "voice": ("autovoice.cli.voice", "Make, list and pass on voices."),
+    "eval": ("autovoice.cli.evaluate:evaluate", "Judge how good a conversion is."),
     "models": ("autovoice.cli.models", "Fetch and check the model weights."),
     "doctor": ("autovoice.cli.doctor", "Say what is installed and what will be used."),
 }
@@ -51,7 +53,8 @@ class LazyGroup(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), function or cmd_name)
         return command
 
     def format_commands(
