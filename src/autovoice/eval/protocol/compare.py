@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -123,9 +124,17 @@ def interval(differences: Numbers) -> tuple[float, float]:
     Source: Efron, "Bootstrap methods: another look at the jackknife", 1979 (percentile interval).
     """
     count = len(differences)
-    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
-    low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
+    low, high = np.percentile(_draws(count) @ differences / count, [2.5, 97.5])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=4)  # most measures have as many pairs as the one before
+def _draws(count: int) -> Numbers:
+    """Return how often each pair is drawn in each resample, ``[10000, N]``."""
+    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+    places = drawn + count * np.arange(RESAMPLES)[:, None]
+    counts = np.bincount(places.ravel(), minlength=RESAMPLES * count)
+    return counts.reshape(RESAMPLES, count).astype(np.float64)
 
 
 def losers(pairs: Sequence[tuple[Row, Row]]) -> tuple[Loser, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +29,8 @@ TILES = ("pitch_within_50_cents", "similarity_target", "similarity_gain", "cer",
 LISTED = ("pitch_rmse_hz", "pitch_within_50_cents", "similarity_target", "similarity_gain",
           "similarity_source", "cer", "distillmos", "dnsmos_ovrl", "realtime_factor")  # fmt: skip
 _SHADES = 6
-_OWN = "own voice"
+_HEADING_WIDTH = 10
+_OWN, _ITSELF = "own speech", "itself"
 _CROWD = 40  # a full run; in a quick one most targets serve one source
 
 
@@ -59,13 +61,13 @@ def page(found: Mapping[str, Any], cards: set[str] | frozenset[str] = frozenset(
         "failures": [row for row in found["pairs"] if row.get("error")],
         "tiles": [_tile(key, found) for key in TILES if key in found["mean"]],
         "means": _means(found),
-        "maps": [_map(key, fine, cards) for key in MAPS if key in found["mean"]],
+        "maps": [_map(key, fine) for key in MAPS if key in found["mean"]],
         "means_per": {part: _table_of(found["per"][part]) for part in ("source", "target")},
         "worst": [
             (BY_KEY[key].heading, links.get(entry["pair"], entry["pair"]), _figure(key, entry))
             for key, entry in found["worst"].items()
         ],
-        "listed": [BY_KEY[key] for key in LISTED],
+        "listed": [_stacked(key) for key in LISTED],
         "rows": [_line(row, links) for row in fine],
         "comparison": _comparison(found.get("comparison"), links),
         "name": pair_name,
@@ -95,6 +97,13 @@ def heat(key: str, number: float | None) -> str:
 def _soft(name: str) -> Markup:
     """Escape a file's name and let it break after underscores, which are long words else."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def _stacked(key: str) -> Markup:
+    """Return a heading in short lines, so that a column is no wider than its numbers."""
+    measure = BY_KEY[key]
+    words = f"{measure.heading}, {measure.unit}" if measure.unit else measure.heading
+    return Markup("<br>").join(wrap(words, _HEADING_WIDTH, break_long_words=False))
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -143,45 +152,47 @@ def _goal_cell(key: str, group: str, means: Mapping[str, Any]) -> dict[str, str]
         return {"text": text, "status": "", "note": ""}
     status = "pass" if goal.reached(entry["value"]) else "fail"
     sign = "reached" if status == "pass" else "missed"
-    return {"text": text, "status": status, "note": f"goal {goal.wanted}, {sign}"}
+    return {
+        "text": text,
+        "status": status,
+        "note": f"goal {goal.wanted}, {sign}".replace("<=", "≤").replace(">=", "≥"),
+    }
 
 
-def _map(key: str, rows: Sequence[Row], cards: set[str] | frozenset[str]) -> dict[str, Any]:
+def _map(key: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Return one measure as a table of sources and targets."""
-    column = {id(row): _OWN if _is_own(row, rows) else row["target"] for row in rows}
+    column = _columns(rows)
     sources = list(dict.fromkeys(row["source"] for row in rows))
-    targets = [name for name in dict.fromkeys(column.values()) if name != _OWN]
-    targets += [_OWN] if _OWN in column.values() else []
-    cell: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        cell.setdefault((row["source"], column[id(row)]), row)
+    targets = sorted(dict.fromkeys(column.values()), key=lambda name: name in {_OWN, _ITSELF})
+    cell = {(row["source"], column[id(row)]): row for row in rows}
     best, worst = (printed(key, end) for end in MAPS[key])
     return {
         "measure": BY_KEY[key],
         "scale": f"from {best} (pale) to {worst} (dark)",
         "targets": [_soft(name) for name in targets],
         "rows": [
-            (_soft(name), [_cell(key, cell.get((name, target)), cards) for target in targets])
+            (_soft(name), [_cell(key, cell.get((name, target))) for target in targets])
             for name in sources
         ],
     }
 
 
-def _is_own(row: Row, rows: Sequence[Row]) -> bool:
-    """Tell whether a target serves one source alone in a run where others serve many."""
-    if row["source"] == row["target"]:
-        return True
-    users = {other["source"] for other in rows if other["target"] == row["target"]}
-    return len(rows) > _CROWD and users == {row["source"]}
+def _columns(rows: Sequence[Row]) -> dict[int, str]:
+    """Return the column of each row: its target; what serves its own singer alone shares one."""
+    users: dict[str, set[str]] = {}
+    for row in rows:
+        users.setdefault(row["target"], set()).add(row["source"])
+    found = {}
+    for row in rows:
+        lone = len(rows) > _CROWD and users[row["target"]] == {row["source"]}
+        own = _ITSELF if row["source"] == row["target"] else _OWN if lone else None
+        found[id(row)] = own or row["target"]
+    return found
 
 
-def _cell(key: str, row: Row | None, cards: set[str] | frozenset[str]) -> dict[str, Any]:
+def _cell(key: str, row: Row | None) -> dict[str, Any]:
     number = None if row is None else value(row, key)
-    text = Markup("{}").format("" if row is None else printed(key, number))
-    slug = "" if row is None else f"{row['source']}__{row['target']}"
-    if slug in cards:
-        text = Markup('<a href="{}/{}.html">{}</a>').format(CARDS, quote(slug), text)
-    return {"text": text, "class": heat(key, number)}
+    return {"text": "" if row is None else printed(key, number), "class": heat(key, number)}
 
 
 def _table_of(means: Mapping[str, Any]) -> list[dict[str, Any]]:
