@@ -77,9 +77,9 @@ def page(found: Mapping[str, Any], cards: set[str] | frozenset[str] = frozenset(
 
 def link(row: Row, cards: set[str] | frozenset[str]) -> Markup:
     """Return the name of a pair, as a link where its card has a page."""
-    slug, name = f"{row['source']}__{row['target']}", _soft(pair_name(row))
+    slug, name = f"{row['source']}__{row['target']}", pair_name(row)
     if slug not in cards:
-        return name
+        return Markup("{}").format(name)
     return Markup('<a href="{}/{}.html">{}</a>').format(CARDS, quote(slug), name)
 
 
@@ -215,13 +215,13 @@ def _line(row: Row, links: Mapping[str, Markup]) -> dict[str, Any]:
     passed = sum(gate["status"] == "pass" for gate in row.get("gates", ()))
     return {
         "link": links[pair_name(row)],
-        "group": GROUPS.get(row["group"], row["group"]),
+        "group": row["group"],
         "semitones": f"{row['semitones']:+g}",
         "cells": [
             {"text": printed(key, value(row, key)), "class": heat(key, value(row, key))}
             for key in LISTED
         ],
-        "gates": f"{passed} passed" + (f"; failed: {', '.join(failed)}" if failed else ""),
+        "gates": ", ".join(failed) or (f"{passed} passed" if passed else "none applies"),
         "status": "fail" if failed else "pass" if passed else "na",
     }
 
