@@ -49,43 +49,45 @@ def run_protocol(
 
     Returns:
         0, or 1 when a pair failed.
-
-    Raises:
-        InputError: the folder, a name or the earlier results cannot be used.
-        WeightsError: weights cannot be had.
     """
-    from autovoice.eval.protocol import Run, quick, read_items, results
-    from autovoice.eval.protocol.about import about_run, commit
+    from autovoice.eval.protocol import quick, read_items, results
 
     earlier = None if compare is None else results.read(compare)
     items = read_items(folder)
     chosen = _chosen(items, pairs, only)
-    if seconds is None and pairs == "quick":
+    command = _command(folder, pairs, only, device, seconds)
+    is_quick = pairs == "quick"
+    if seconds is None and is_quick:
         seconds = quick.SECONDS
+    settings = {"pairs": pairs, "seconds": seconds, "only": list(only)}
     _fetch_weights()
+    options = {"items": items, "seconds": seconds, "cards": cards or is_quick, "fresh": fresh}
+    rows, about = _converted(chosen, report, device, command, options)
+    found = results.results(rows, about, settings)
+    _finish(found, rows, earlier, report, as_json=as_json)
+    return FAILED if found["counts"]["failed"] else 0
+
+
+def _converted(
+    chosen: Sequence[Pair],
+    report: Path,
+    device: str,
+    command: str,
+    options: Mapping[str, Any],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Run the pairs and return their rows, and what they were made with."""
+    from autovoice.eval.protocol import Run
+    from autovoice.eval.protocol.about import about_run, commit
+
     engine, scorer = make_engine_and_scorer(device)
     with shown() as listener:
-        run = Run(
-            engine,
-            scorer,
-            report,
-            items=items,
-            seconds=seconds,
-            cards=cards or pairs == "quick",
-            fresh=fresh,
-            commit=commit(),
-            progress=listener,
-        )
+        run = Run(engine, scorer, report, commit=commit(), progress=listener, **options)
         try:
             rows = run.pairs(chosen)
         except KeyboardInterrupt:
             click.echo("stopped; the same command goes on from here", err=True)
             raise
-    command = _command(folder, pairs, only, device, seconds if pairs == "full" else None)
-    settings = {"pairs": pairs, "seconds": seconds, "only": list(only)}
-    found = results.results(rows, about_run(engine.device, command), settings)
-    _finish(found, rows, earlier, report, as_json=as_json)
-    return FAILED if found["counts"]["failed"] else 0
+    return rows, about_run(engine.device, command)
 
 
 def _finish(
