@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from autovoice.errors import InputError
-from autovoice.eval.card import FORMAT, Card, Gate, Kind, Recording
+from autovoice.eval.card import FORMAT, Card, Gate, Kind, Phrase, Recording
 from autovoice.eval.part import cut
 from autovoice.eval.report.axes import TimeAxis, clock
 from autovoice.eval.report.bars import similarity_bars
@@ -87,6 +87,7 @@ def write_card(
 def card_page(card: Card, *, output: Audio, source: Audio, reference: Audio | None) -> str:
     """Return the page that ``write_card`` writes; the same card gives the same page."""
     axis = _axis(card)
+    phrases = _phrases(card)
     return render(
         "card.html",
         {
@@ -100,11 +101,11 @@ def card_page(card: Card, *, output: Audio, source: Audio, reference: Audio | No
             "players": _players(card, axis, output, source, reference),
             "pitch": _pitch(card, axis),
             "spectrograms": _spectrograms(axis, source, output),
-            "heat": heat_map(card.phrases, axis),
+            "heat": heat_map(phrases, axis),
             "steps": range(STEPS),
             "scales": list(SCALES.values()),
-            "phrases": [(when(phrase), phrase.start_s, cells(phrase)) for phrase in card.phrases],
-            "worst": worst_phrases(card.phrases),
+            "phrases": [(when(phrase), phrase.start_s, cells(phrase)) for phrase in phrases],
+            "worst": worst_phrases(phrases),
             "bars": similarity_bars(card),
             "heard": _heard(card),
             "groups": rows(card),
@@ -114,8 +115,21 @@ def card_page(card: Card, *, output: Audio, source: Audio, reference: Audio | No
 
 
 def _axis(card: Card) -> TimeAxis:
-    start_s, end_s = card.span_s
+    start_s, end_s = map(float, card.span_s)
     return TimeAxis(start_s, max(min(end_s, start_s + MOST_S), start_s + _LEAST_S))
+
+
+def _phrases(card: Card) -> list[Phrase]:
+    """Return the phrases on the time of the source; a card counts from the judged part on."""
+    start_s = card.span_s[0]
+    return [
+        replace(
+            phrase,
+            start_s=float(start_s + phrase.start_s),
+            end_s=float(start_s + phrase.end_s),
+        )
+        for phrase in card.phrases
+    ]
 
 
 def _facts(card: Card, axis: TimeAxis) -> list[tuple[str, str]]:
@@ -136,10 +150,12 @@ def _facts(card: Card, axis: TimeAxis) -> list[tuple[str, str]]:
 
 
 def _described(recording: Recording) -> str:
-    sound = {1: "mono", 2: "stereo"}.get(recording.channels, f"{recording.channels} channels")
-    rate = f"{recording.sample_rate_hz / 1000:g} kHz"
     # Isolated, so that a name written from right to left leaves the rest in order.
     name = f"\u2068{recording.name}\u2069"
+    if recording.channels == 0:
+        return f"{name}, a stored voice"
+    sound = {1: "mono", 2: "stereo"}.get(recording.channels, f"{recording.channels} channels")
+    rate = f"{recording.sample_rate_hz / 1000:g} kHz"
     return f"{name}, {clock(recording.seconds, 0.1)}, {rate}, {sound}"
 
 

@@ -101,9 +101,9 @@ def _curves(melody: Melody) -> list[tuple[str, Curve]]:
 
 
 def _range(curves: list[Curve]) -> tuple[float, float] | None:
-    """Return lowest and highest pitch to show; the odd stray frame does not count."""
+    """Return lowest and highest pitch to show; slips at onsets do not count."""
     voiced = [curve[np.isfinite(curve)] for curve in curves]
-    ends = [np.percentile(curve, (0.5, 99.5)) for curve in voiced if curve.size]
+    ends = [np.percentile(curve, (2.0, 98.0)) for curve in voiced if curve.size]
     if not ends:
         return None
     low = min(float(end[0]) for end in ends) - _MARGIN

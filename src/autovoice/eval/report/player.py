@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io as buffers
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,11 @@ from autovoice.types import Audio
 MOST_S = 60.0
 MOST_REFERENCE_S = 30.0
 # Base 64 makes four bytes of three, and the pictures need their share of 3 MB.
-BUDGET_BYTES = 1_650_000
+BUDGET_BYTES = 1_450_000
 # Libsndfile's level and the constant bit rate in bit/s that LAME makes of it for one channel.
 _LEVELS = ((0.6, 160e3), (0.7, 112e3), (0.8, 96e3), (0.85, 80e3), (0.9, 56e3), (0.99, 32e3))
 _HEAD_BYTES = 1500
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ def players(clips: Sequence[Clip], budget_bytes: int = BUDGET_BYTES) -> list[Pla
     seconds = sum(clip.audio.seconds for clip in clips)
     rate = 8.0 * (budget_bytes - _HEAD_BYTES * len(clips)) / max(seconds, 1e-3)
     level = next((level for level, bit_rate in _LEVELS if bit_rate <= rate), _LEVELS[-1][0])
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        addresses = list(pool.map(lambda clip: _address(clip.audio, level), clips))
     return [
-        Player(clip.part, clip.name, clip.start_s, clip.audio.seconds, _address(clip.audio, level))
-        for clip in clips
+        Player(clip.part, clip.name, clip.start_s, clip.audio.seconds, address)
+        for clip, address in zip(clips, addresses, strict=True)
     ]
 
 

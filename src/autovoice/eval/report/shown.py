@@ -14,7 +14,7 @@ NOT_ASKED = "not asked for"
 BETTER = {
     "lower": "lower",
     "higher": "higher",
-    "zero": "nearest to zero",
+    "zero": "near zero",
     "none": "for the record",
 }
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?")
@@ -56,6 +56,11 @@ class Row:
     def sign(self) -> str:
         """Sign of the verdict, empty where no gate looks at the figure."""
         return SIGNS.get(self.status, "")
+
+    @property
+    def missing(self) -> str:
+        """Why there is no value, as a sentence without its full stop."""
+        return NOT_ASKED.capitalize() if self.why == NOT_ASKED else f"Not applicable: {self.why}"
 
     @property
     def class_(self) -> str:
@@ -130,9 +135,7 @@ def _row(card: Card, key: str) -> Row:
     measure = BY_KEY[key]
     figure = card.figures.get(key)
     status = next((gate.status for gate in card.gates if gate.measure == key), "")
-    why = "" if figure is None or figure.why_not is None else figure.why_not
-    if figure is None:
-        why = NOT_ASKED
+    why = NOT_ASKED if figure is None else figure.why_not or ""
     return Row(measure, figure_text(card, key), why, status, _note(card, key))
 
 

@@ -50,7 +50,8 @@ def spectrogram(audio: Audio, axis: TimeAxis) -> Spectrogram:
     columns = int(np.clip(axis.seconds / _LEAST_STEP_S, 1, MOST_COLUMNS))
     step = axis.seconds * _RATE_HZ / columns
     centres = np.rint((np.arange(columns) + 0.5) * step).astype(np.int64)
-    power = np.stack([_power(sound, int(centre)) for centre in centres], axis=1)
+    window = np.hanning(_WINDOW + 1)[:-1]
+    power = np.stack([_power(sound, int(centre), window) for centre in centres], axis=1)
     return Spectrogram(10.0 * np.log10(_bands(power) + _SILENCE))
 
 
@@ -84,13 +85,12 @@ def picture(shown: Spectrogram, axis: TimeAxis, name: str, top_db: float) -> Mar
     return axis.drawing(bottom + FOOT, name, *parts)
 
 
-def _power(sound: FloatArray, centre: int) -> Levels:
+def _power(sound: FloatArray, centre: int, window: Levels) -> Levels:
     first = centre - _WINDOW // 2
     frame = np.zeros(_WINDOW)
     inside = sound[max(first, 0) : max(first + _WINDOW, 0)]
     place = max(-first, 0)
     frame[place : place + len(inside)] = inside
-    window = np.hanning(_WINDOW + 1)[:-1]
     spectrum = np.fft.rfft(frame * window) / window.sum()
     power: Levels = np.square(np.abs(spectrum))
     return power
