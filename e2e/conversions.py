@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autovoice import io
 from autovoice.eval.card import Kind
 from autovoice.types import Audio, FloatArray
 from e2e import checks
-from e2e.commands import Done
+from e2e.commands import CommandFailed, Done
 from e2e.records import Case, Verdict
 from e2e.setting import Setting
 
@@ -25,6 +26,10 @@ MUST_JUDGE: dict[Kind, tuple[str, ...]] = {
     "speech": ("pitch_rmse_hz", "similarity_target"),
     "copy": ("pitch_rmse_hz", "stoi"),
 }
+MOST_PAGE_MB = 3.0
+# What a browser would fetch. Links that a person may follow are no part of the page.
+_OUTSIDE = re.compile(r"""(?:src=|<link[^>]*href=|url\()["']?(?:https?:)?//[^"')\s]+""")
+Scoring = Literal["process", "report", "eval"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Job:
         kind: the protocol.
         mixed: take the voice out of a mix first.
         semitones: for ``--semitones``.
+        scored_by: who makes the card: this process, whose networks are loaded already, or a
+            command, where it is the command that is to be tested.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Job:
     kind: Kind = "song"
     mixed: bool = False
     semitones: str = "auto"
+    scored_by: Scoring = "process"
 
 
 def convert(setting: Setting, job: Job) -> Case:
@@ -57,6 +65,7 @@ def convert(setting: Setting, job: Job) -> Case:
     words: list[object] = ["convert", job.song, "--voice", job.voice, "-o", cover]
     words += ["--semitones", job.semitones, "--device", setting.device, "--json"]
     words += ["--stems", stems] if job.mixed else ["--no-separate"]
+    words += ["--report", folder / "report"] if job.scored_by == "report" else []
     done = setting.autovoice(*words)
     result = done.json()
     song = io.read(job.song)  # as the converter reads it: no peak over full scale
@@ -92,26 +101,68 @@ def scored(
     output, source = recordings
     if not (output.is_file() and source.is_file()):
         return Case(job.name, tuple(verdicts), commands=(done.words,))
-    card = setting.judge(
-        output,
-        source,
-        job.reference,
-        semitones=result["semitones"],
-        kind=job.kind,
-        language=setting.materials.language(job.song),
-    )
+    if job.scored_by == "report":
+        card, more = reported(result)
+    elif job.scored_by == "eval":
+        card, more = evaluated(setting, job, recordings, result["semitones"])
+    else:
+        card = setting.judge(
+            output,
+            source,
+            job.reference,
+            semitones=result["semitones"],
+            kind=job.kind,
+            language=setting.materials.language(job.song),
+        )
+        more = []
     timings = {"command": done.seconds * share, "command, cpu": done.cpu_s * share}
     timings["scoring"] = time.perf_counter() - begin
     timings |= {f"scoring: {name}": s for name, s in card.get("timings", {}).items()}
     notes = (f"{result['semitones']:+d} semitones", *result["notes"], *card.get("notes", ()))
     return Case(
         job.name,
-        (*verdicts, *judged(card, job.kind), *card_verdicts(card)),
+        (*verdicts, *more, *judged(card, job.kind), *card_verdicts(card)),
         card["figures"],
         (done.words,),
         timings,
         notes,
     )
+
+
+def reported(result: Mapping[str, Any]) -> tuple[dict[str, Any], list[Verdict]]:
+    """Return the card that ``convert --report`` wrote, and the checks of its page."""
+    files = result.get("card", {})
+    card = json.loads(Path(files["json"]).read_text(encoding="utf-8"))
+    page = Path(files["page"]).read_text(encoding="utf-8")
+    size, wanted = len(page.encode()) / 1e6, f"<= {MOST_PAGE_MB:g} MB"
+    outside = sorted(set(_OUTSIDE.findall(page)))
+    return card, [
+        checks.at_most("report: size of the page", size, MOST_PAGE_MB, wanted),
+        checks.truth(
+            "report: opens without a network", not outside, "nothing from outside", str(outside)
+        ),
+    ]
+
+
+def evaluated(
+    setting: Setting, job: Job, recordings: tuple[Path, Path], semitones: float
+) -> tuple[dict[str, Any], list[Verdict]]:
+    """Return the card that ``autovoice eval`` prints, and whether ``--gate`` tells the truth."""
+    output, source = recordings
+    language = setting.materials.language(job.song)
+    done = setting.autovoice(
+        "eval", output, "--source", source, "--reference", job.reference, "--kind", job.kind,
+        "--semitones", semitones, *(["--language", language] if language else []),
+        "--device", setting.device, "--gate", "--json", expect=None,
+    )  # fmt: skip
+    if done.code not in {0, 1}:
+        raise CommandFailed(f"{done.words}: exit code {done.code}\n{done.stderr[-1500:]}")
+    card = done.json()
+    wanted = int(any(gate["status"] == "fail" for gate in card["gates"]))
+    told = checks.truth(
+        "eval: exit code of --gate", done.code == wanted, str(wanted), str(done.code)
+    )
+    return card, [told]
 
 
 def card_verdicts(card: Mapping[str, Any]) -> list[Verdict]:

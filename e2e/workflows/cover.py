@@ -21,6 +21,7 @@ def run(setting: Setting) -> Iterator[Case]:
     for voice in ("kumo", "alpha", "gongitsune") if setting.full else ("kumo",):
         song = setting.materials.demo()
         name = f"demo song -> {voice}"
-        yield convert(setting, Job(name, song, voice, embedding(voice), mixed=True))
+        job = Job(name, song, voice, embedding(voice), mixed=True, scored_by="report")
+        yield convert(setting, job)
     if setting.full:
         yield from convert_pairs(setting, _MIXES, "song", mixed=True)

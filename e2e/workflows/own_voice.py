@@ -24,7 +24,8 @@ def run(setting: Setting) -> Iterator[Case]:
     whole = materials.demo_vocals()
     song = materials.cut(whole, 2, 8)
     name = "demo vocals 2-8 s -> themselves"
-    yield convert(setting, Job(name, song, whole, whole, "copy", semitones="0"))
+    job = Job(name, song, whole, whole, "copy", semitones="0", scored_by="eval")
+    yield convert(setting, job)
     for source, begin_s, end_s in _FULL if setting.full else ():
 
         def one(source: str = source, span: tuple[float, float] = (begin_s, end_s)) -> Case:
