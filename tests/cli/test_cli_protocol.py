@@ -13,7 +13,7 @@ from rich.console import Console
 
 # The stand-ins of the protocol's own tests.
 sys.path.append(str(Path(__file__).parents[1] / "eval"))
-from protocol_standins import Engine, Scorer, folder
+from protocol_standins import Engine, Scorer, folder, read
 
 from autovoice import weights
 from autovoice.cli import protocol as command
@@ -33,6 +33,7 @@ def audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ready = type("Ready", (), {"state": "ready"})
     monkeypatch.setattr(weights, "status", lambda name: ready)
     monkeypatch.setattr(protocol_run, "write_card", write)
+    monkeypatch.setattr(protocol_run.io, "read", read)
     return folder(tmp_path / "eval")
 
 

@@ -6,26 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
-from protocol_standins import Engine, Scorer, folder
+from protocol_standins import Engine, Scorer, folder, read
 
 from autovoice.errors import Cancelled, InputError, ResourceError, WeightsError
 from autovoice.eval.protocol import Item, Pair, Run, Standing, all_pairs, read_items
 from autovoice.eval.protocol import run as protocol_run
 from autovoice.eval.protocol.about import about_run, commit
-from autovoice.types import Audio
 
 
 @pytest.fixture(autouse=True)
 def _quick_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read in this process; the project's reader starts one for each file."""
-
-    def read(path: Path) -> Audio:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        return Audio(np.ascontiguousarray(samples.T), rate)
-
     monkeypatch.setattr(protocol_run.io, "read", read)
 
 
