@@ -27,7 +27,7 @@ from e2e.runner import USAGE, Summary, run, summarise
 from e2e.setting import Setting, Workflow
 
 log = logging.getLogger("e2e")
-QUICK_TIMEOUT_S, FULL_TIMEOUT_S = 300.0, 1800.0
+QUICK_TIMEOUT_S, FULL_TIMEOUT_S = 600.0, 3600.0
 INTERRUPTED = 130
 
 
