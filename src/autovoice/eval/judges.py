@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from autovoice.eval.dnsmos import DnsMosScore
 
 Built = TypeVar("Built")
+# How many judges work at a time.
+LANES = 2
 # What is kept is made anew when its judge changes.
 F0_VERSION = "harvest-1"
 EMBEDDING_VERSION = "resemblyzer-1"
@@ -59,7 +61,7 @@ def _encoder(device: str, _threads: int) -> SpeakerEncoder:
 def _transcriber(_device: str, threads: int) -> Transcriber:
     # On the processor whatever the device: the same words on every machine, and CTranslate2
     # brings no CUDA of its own that would fit PyTorch's.
-    return Transcriber(threads=threads)
+    return Transcriber(threads=max(1, threads // LANES))
 
 
 def _distillmos(device: str, _threads: int) -> Opinion:
@@ -71,10 +73,11 @@ def _distillmos(device: str, _threads: int) -> Opinion:
 def _dnsmos(_device: str, threads: int) -> Opinion:
     from autovoice.eval.dnsmos import DnsMos
 
-    return DnsMos(threads)
+    return DnsMos(max(1, threads // LANES))
 
 
 def _tracker(_device: str, threads: int) -> Tracker:
+    # All of them: its threads never wait for one another, so they fill what others leave idle.
     return partial(harvest, threads=threads)
 
 
@@ -94,23 +97,16 @@ class Judges:
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, for the speaker encoder and DistillMOS.
-        threads: of each of the others; 0 for their part of the cores.
-        lanes: how many judges work at a time.
+        threads: of the others together, two of which work at a time; 0 for as many as cores.
         cache: where findings are kept; None for nowhere.
         builders: how the networks are made. Default: the project's own.
     """
 
     def __init__(
-        self,
-        device: str,
-        threads: int,
-        cache: Cache | None,
-        builders: Builders | None = None,
-        *,
-        lanes: int = 1,
+        self, device: str, threads: int, cache: Cache | None, builders: Builders | None = None
     ) -> None:
         self.device, self.cache = device, cache
-        self.threads = threads or max(1, _cores() // lanes)
+        self.threads = threads or _cores()
         self.builders = builders or Builders()
         self._built: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from autovoice.eval import groups
 from autovoice.eval.cache import Cache, content_hash
 from autovoice.eval.card import Card, Kind, Melody, Phrase, Words
 from autovoice.eval.figure import Figure
 from autovoice.eval.gates import judge, load_gates
-from autovoice.eval.judges import Builders, Judges, Sound
+from autovoice.eval.judges import LANES, Builders, Judges, Sound
 from autovoice.eval.length import length_error_samples
 from autovoice.eval.measures import MEASURES
 from autovoice.eval.part import MOST_S, cut, most_active_part
@@ -22,8 +22,8 @@ from autovoice.eval.pitch import Curve, melody
 from autovoice.eval.prepare import described, notes_of, prepared, recording
 from autovoice.types import Audio, FloatArray
 
-# Two groups of measures at a time: on two cores more would only contend, and hold more memory.
-_LANES = 2
+# A recording of a voice sounds the same all through, and listening to it is the dearest measure.
+SAMPLE_S = 15.0
 _NOT_ASKED = "not asked for"
 Score = TypeVar("Score")
 
@@ -48,11 +48,15 @@ class _Sheet:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """What is judged: the active parts, or of the reference its embedding or nothing."""
+    """What is judged: the active parts; of a stored voice its embedding.
+
+    ``sample`` is the part of the reference that is judged for naturalness.
+    """
 
     output: Sound
     source: Sound
     reference: Sound | FloatArray
+    sample: Sound | FloatArray
     kind: Kind
     semitones: float
     language: str | None
@@ -64,8 +68,7 @@ class Scorer:
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, for the speaker encoder and DistillMOS. Default
             ``cpu``.
-        threads: of Harvest, Whisper and DNSMOS each, two of which work at a time. Default 0: half
-            of the cores.
+        threads: of all judges together but for PyTorch's. Default 0: as many as cores.
         words: transcribe source and output. Default on.
         naturalness: predict opinion scores. Default on.
         cache: what is known of sources and references, from card to card and from run to run.
@@ -85,7 +88,7 @@ class Scorer:
     ) -> None:
         self.words, self.naturalness = words, naturalness
         kept = Cache() if cache == "user" else cache
-        self._judges = Judges(device, threads, kept, builders, lanes=_LANES)
+        self._judges = Judges(device, threads, kept, builders)
         self._gates = load_gates()
 
     def load(self) -> None:
@@ -114,6 +117,7 @@ class Scorer:
         Every measure of ``measures.MEASURES`` is in the card, as a number or with the reason why
         there is none. Of long recordings the part in which the source is most active is judged;
         length is judged on the whole. Curves and phrases count seconds from the start of the part.
+        How natural the reference sounds is judged on its most active 15 s.
 
         Args:
             output: the converted vocal, without backing.
@@ -145,6 +149,7 @@ class Scorer:
             output=Sound(parts[0]),
             source=Sound(parts[1], content_hash(parts[1])),
             reference=_part(reference, most_s),
+            sample=_part(reference, min(most_s, SAMPLE_S)),
             kind=kind,
             semitones=semitones,
             language=language,
@@ -172,19 +177,24 @@ class Scorer:
         )
 
     def _measure(self, case: _Case, sheet: _Sheet) -> None:
-        """Run the groups of measures, the longest first, two at a time."""
-        with ThreadPoolExecutor(max_workers=_LANES) as pool:
-            jobs: list[Future[Any]] = [pool.submit(self._words, case, sheet)]
-            curves = [pool.submit(self._f0, each) for each in (case.source, case.output)]
-            jobs += [
-                pool.submit(lane, case, sheet)
-                for lane in (self._distillmos, self._dnsmos, self._similarity)
-            ]
-            # Last, so that the curves it waits for are being worked on and not behind it.
-            jobs.append(pool.submit(self._signal, case, sheet, *curves))
+        """Run the groups of measures.
+
+        What keeps to its share of the cores goes side by side. PyTorch takes all of them, so its
+        networks come after that: threads that wait for one another's turn would cost half as much
+        again.
+        """
+        with ThreadPoolExecutor(max_workers=LANES) as pool:
             try:
-                for job in jobs:
-                    job.result()
+                words = pool.submit(self._words, case, sheet)
+                curves = [pool.submit(self._f0, each) for each in (case.source, case.output)]
+                opinion = pool.submit(self._dnsmos, case, sheet)
+                found = [each.result() for each in curves]
+                words.result()
+                opinion.result()
+                signal = pool.submit(self._signal, case, sheet, *found)
+                self._distillmos(case, sheet)
+                self._similarity(case, sheet)
+                signal.result()
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
@@ -194,10 +204,10 @@ class Scorer:
         begin_s = time.perf_counter()
         return self._judges.f0_hz(sound), time.perf_counter() - begin_s
 
-    def _signal(self, case: _Case, sheet: _Sheet, *found: Future[tuple[Curve, float]]) -> None:
+    def _signal(self, case: _Case, sheet: _Sheet, *found: tuple[Curve, float]) -> None:
         """Measure what needs no network: the melody first, which others build on."""
         ours, theirs = case.output.audio, case.source.audio
-        (source_hz, source_s), (output_hz, output_s) = (each.result() for each in found)
+        (source_hz, source_s), (output_hz, output_s) = found
         with sheet.timed("pitch", source_s + output_s):
             curves = [output_hz, source_hz]
             score, sheet.melody = melody(ours, theirs, case.semitones, tracker=lambda _: curves)
@@ -248,7 +258,7 @@ class Scorer:
         if not self.naturalness:
             sheet.figures.update(groups.refused(groups.keys("naturalness", name), _NOT_ASKED))
             return
-        parts = {"output": case.output, "source": case.source, "reference": case.reference}
+        parts = {"output": case.output, "source": case.source, "reference": case.sample}
         with sheet.timed(name):
             sheet.figures.update(group(lambda which: score(groups.sound(parts[which], which))))
 
