@@ -15,7 +15,7 @@ from autovoice.eval.report import css
 from autovoice.eval.report.axes import TimeAxis, clock, note_name, note_ticks
 from autovoice.eval.report.bars import similarity_bars
 from autovoice.eval.report.colours import palette, to_lab
-from autovoice.eval.report.heat import heat_map, worst_phrases
+from autovoice.eval.report.heat import SCALES, heat_map, worst_phrases
 from autovoice.eval.report.pitch_plot import pitch_plot
 from autovoice.eval.report.player import Clip, players
 from autovoice.eval.report.png import png
@@ -213,6 +213,10 @@ def test_the_worst_phrase_comes_first_and_the_spectrum_counts_against_the_others
     assert [each.number for each in worst] == [3, 4, 2]
     assert worst[0].words == "spectrum 20.0 dB off where 14.1 is usual here"
     assert worst[2].words == "nothing stands out"
+
+
+def test_what_rounds_to_nothing_has_no_minus() -> None:
+    assert [SCALES["level_db"].text(value) for value in (-0.04, -0.06)] == ["+0.0", "−0.1"]
 
 
 def test_the_map_places_phrases_on_the_axis_and_leaves_others_out() -> None:

@@ -45,7 +45,9 @@ class Scale:
 
     def text(self, value: float) -> str:
         """Return a value as cells show it."""
-        return self.style.format(self.times * value).replace("-", "−")
+        text = self.style.format(self.times * value)
+        # Adding zero takes the sign off what rounds to nothing.
+        return self.style.format(float(text) + 0.0).replace("-", "−")
 
     def badness(self, value: float) -> float:
         """Return 0 (best) to 6 (worst), between the steps in proportion."""

@@ -155,7 +155,7 @@ def _described(recording: Recording) -> str:
     if recording.channels == 0:
         return f"{name}, a stored voice"
     sound = {1: "mono", 2: "stereo"}.get(recording.channels, f"{recording.channels} channels")
-    rate = f"{recording.sample_rate_hz / 1000:g} kHz"
+    rate = f"{recording.sample_rate_hz / 1000:g}\u00a0kHz"
     return f"{name}, {clock(recording.seconds, 0.1)}, {rate}, {sound}"
 
 
