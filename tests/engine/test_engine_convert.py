@@ -263,6 +263,9 @@ def test_the_same_seed_gives_the_same_sound_and_leaves_the_callers_alone(tmp_pat
     import torch
 
     class Noise:
+        def __init__(self) -> None:
+            torch.randn(100)  # as a network does that is built before it is loaded
+
         def synthesise(self, features: Any, speaker: Any) -> Audio:
             return Audio(torch.randn(1, round(features.seconds * 24_000)).numpy(), 24_000)
 

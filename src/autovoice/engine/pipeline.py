@@ -165,11 +165,12 @@ class Pipeline:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""
         import torch
 
-        torch.manual_seed(self.seed)
         timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
         with timed("load"):
             stages = self.stages
             encoder, converter, vocoder = stages.content, stages.converter, stages.vocoder
+        # After the load: building a network draws chance too, but only for an engine's first song.
+        torch.manual_seed(self.seed)
         with timed("words"):
             cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
             content = encoder.encode(cut)
