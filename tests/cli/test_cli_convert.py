@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from standins import Carrier, builders, song, voice
 
 CARD = ScoreCard(4.5, 0.97, 0.8, 0.6, 0.5, 0, 12)
+CARD_FILES = {"page": "song.html", "json": "song.card.json", "gates": "pitch pass"}
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def _small_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, carrier: Carr
     monkeypatch.setattr("autovoice.weights.status", lambda name: SimpleNamespace(state="ready"))
     judge = SimpleNamespace(score=lambda *arguments: CARD)
     monkeypatch.setitem(sys.modules, "autovoice.eval.summary", judge)  # type: ignore[arg-type]
+    monkeypatch.setattr("autovoice.cli.cards.Judge.write", lambda *arguments: CARD_FILES)
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def test_json_is_one_object_and_nothing_else(
         assert result["stems"][name] == str(tmp_path / "stems" / f"{name}.wav")
         assert (tmp_path / "stems" / f"{name}.wav").is_file()
     assert json.loads((tmp_path / "reports" / "song.json").read_text()) == result
+    assert result["card"] == CARD_FILES
     assert io.read(out).length_samples == 44_100
 
 

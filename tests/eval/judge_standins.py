@@ -22,7 +22,7 @@ TEXT = "the same words are sung again"
 def sung(f0_hz: float = 200.0, seconds: float = 4.0, rate: int = RATE, seed: int = 0) -> Audio:
     """Return a vowel with vibrato, rests between its notes, and a little noise."""
     at_s = np.arange(round(seconds * rate)) / rate
-    phase = 2 * np.pi * f0_hz * at_s + 3 * np.sin(2 * np.pi * 0.7 * at_s)
+    phase = 2 * np.pi * f0_hz * (at_s + 0.003 * np.sin(2 * np.pi * 0.7 * at_s))
     sound = sum(np.sin(phase * k) / k for k in range(1, 9)) * (at_s % 1.5 < 1.1)
     noise = np.random.default_rng(seed).standard_normal(len(at_s))
     return Audio((0.1 * sound + 0.0001 * noise).astype(np.float32)[None], rate)
