@@ -1,4 +1,4 @@
-"""``autovoice eval`` of one result, and the card of ``convert --report``, with stand-in judges."""
+"""``autovoice eval`` of one result, with stand-in judges."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import pytest
 
 from autovoice import io
 from autovoice.cli.main import main
-from autovoice.engine import Engine
-from autovoice.errors import AutoVoiceError, WeightsError
+from autovoice.errors import AutoVoiceError
 from autovoice.eval.scorer import Scorer
 from autovoice.types import Audio
 
 sys.path.append(str(Path(__file__).parents[1] / "eval"))
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 from judge_standins import Judging, silence, sung
-from standins import Carrier, builders, song, voice
+from standins import builders, voice
 
 
 @pytest.fixture
@@ -320,96 +319,6 @@ def test_a_missing_extra_is_one_clear_line(
     assert (code, out) == (1, "")
     assert "pip install 'autovoice[eval]'" in err
     assert err.count("\n") == 1
-
-
-@pytest.fixture
-def converts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Put stand-ins for the engine; return a song."""
-
-    def make(device: str, vram: str | None) -> Engine:
-        return Engine(device, vram, builders=builders(Carrier()))
-
-    monkeypatch.setattr("autovoice.cli.convert.make_engine", make)
-    return io.write(song(2.0), tmp_path / "song.wav")
-
-
-def test_convert_writes_the_card_of_the_conversion(
-    capfd: pytest.CaptureFixture[str],
-    made: list[tuple[str, bool]],
-    converts: Path,
-    files: dict[str, Path],
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "reports"
-    code, out, err = run(
-        capfd, "convert", converts, "--voice", files["ref"], "-o", tmp_path / "cover.wav",
-        "--report", folder, "--json",
-    )  # fmt: skip
-    assert (code, err) == (0, "")
-    result = strict(out)
-    assert result["card"]["page"] == str(folder / "song.html")
-    assert "similarity" in result["card"]["gates"]
-    assert strict((folder / "song.json").read_text(encoding="utf-8")) == result
-    card = strict((folder / "song.card.json").read_text(encoding="utf-8"))
-    assert (card["source"]["name"], card["reference"]["name"]) == ("song.wav", "ref.wav")
-    assert card["reference"]["seconds"] == pytest.approx(4.0)
-    assert card["semitones"] == 12
-    assert card["figures"]["length_error_samples"]["value"] == 0.0
-    assert made == [("cpu", True)]
-
-
-def test_a_batch_loads_the_judges_once(
-    capfd: pytest.CaptureFixture[str],
-    made: list[tuple[str, bool]],
-    converts: Path,
-    tmp_path: Path,
-) -> None:
-    kept, folder = voice().save(tmp_path / "tester.voice"), tmp_path / "reports"
-    code, out, _ = run(
-        capfd, "convert", converts, converts, "--voice", kept, "-o", tmp_path / "covers",
-        "--report", folder,
-    )  # fmt: skip
-    assert code == 0
-    assert len(made) == 1
-    assert f"  card: {folder / 'song-2.html'} (pitch " in out
-    card = strict((folder / "song-2.card.json").read_text(encoding="utf-8"))
-    assert (card["reference"]["name"], card["reference"]["seconds"]) == ("tester", 0.0)
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(AutoVoiceError("run `pip install 'autovoice[eval]'`"), 1), (WeightsError("offline"), 3)],
-)
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_conversion_without_a_card_is_not_lost(
-    capfd: pytest.CaptureFixture[str],
-    made: list[tuple[str, bool]],
-    converts: Path,
-    files: dict[str, Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    error: AutoVoiceError,
-    code: int,
-    count: int,
-) -> None:
-    def fail(device: str, *, words: bool = True) -> Scorer:
-        raise error
-
-    monkeypatch.setattr("autovoice.cli.cards.make_scorer", fail)
-    found, out, err = run(
-        capfd, "convert", *[converts] * count, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
-        "--report", tmp_path / "reports", "--json",
-    )  # fmt: skip
-    assert found == code
-    assert err.count("converted, but without a card") == count
-    assert str(error) in err
-    result = strict(out)
-    whole = [result] if count == 1 else result["results"]
-    assert [Path(each["output"]).is_file() for each in whole] == [True] * count
-    if count == 2:
-        assert [str(error) in each["error"] for each in result["failed"]] == [True, True]
-    assert strict((tmp_path / "reports" / "song.json").read_text(encoding="utf-8")) == whole[0]
-    assert io.read(tmp_path / "c" / "song.wav").length_samples == 2 * 44_100
 
 
 def test_a_long_names_recording_of_the_voice_is_found_as_voices_are(tmp_path: Path) -> None:

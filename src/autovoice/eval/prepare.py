@@ -32,27 +32,32 @@ def prepared(audio: Audio, name: str, notes: list[str]) -> Audio:
     return Audio(kept, audio.sample_rate_hz, audio.metadata)
 
 
-def recording(audio: Audio, name: str) -> Recording:
-    """Describe a recording; its hash is of the sound, not of the file."""
-    rate_hz, channels = audio.sample_rate_hz, audio.channels
-    return Recording(name, content_hash(audio), audio.seconds, rate_hz, channels)
+def described(
+    output: Audio, source: Audio, reference: Audio | FloatArray, names: tuple[str, str, str]
+) -> tuple[Recording, Recording, Recording]:
+    """Describe what takes part; hashes are of the sound, not of the file.
 
-
-def described(reference: Audio | FloatArray, name: str) -> Recording:
-    """Describe a reference; an embedding has no length, rate or channels.
+    An embedding has no length, rate or channels.
 
     Raises:
-        InputError: it is neither a recording nor an embedding.
+        InputError: the reference is neither a recording nor an embedding.
     """
     if isinstance(reference, Audio):
-        return recording(reference, name)
-    if reference.shape != (EMBEDDING_SIZE,) or not np.isfinite(reference).all():
+        wanted = _recording(reference, names[2])
+    elif reference.shape != (EMBEDDING_SIZE,) or not np.isfinite(reference).all():
         raise InputError(
-            f"{name}: found an array of shape {list(reference.shape)}, expected a recording or "
+            f"{names[2]}: found an array of shape {list(reference.shape)}, expected a recording or "
             f"a speaker embedding of {EMBEDDING_SIZE} finite numbers"
         )
-    digest = hashlib.sha256(reference.astype("<f4").tobytes()).hexdigest()
-    return Recording(name, digest, 0.0, 0, 0)
+    else:
+        digest = hashlib.sha256(reference.astype("<f4").tobytes()).hexdigest()
+        wanted = Recording(names[2], digest, 0.0, 0, 0)
+    return _recording(output, names[0]), _recording(source, names[1]), wanted
+
+
+def _recording(audio: Audio, name: str) -> Recording:
+    rate_hz, channels = audio.sample_rate_hz, audio.channels
+    return Recording(name, content_hash(audio), audio.seconds, rate_hz, channels)
 
 
 def notes_of(

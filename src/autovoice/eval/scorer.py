@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from autovoice.eval import groups
@@ -19,7 +19,7 @@ from autovoice.eval.length import length_error_samples
 from autovoice.eval.measures import MEASURES
 from autovoice.eval.part import MOST_S, cut, most_active_part
 from autovoice.eval.pitch import Curve, melody
-from autovoice.eval.prepare import described, notes_of, prepared, recording
+from autovoice.eval.prepare import described, notes_of, prepared
 from autovoice.types import Audio, FloatArray
 
 # A recording of a voice sounds the same all through, and listening to it is the dearest measure.
@@ -57,9 +57,9 @@ class _Case:
     source: Sound
     reference: Sound | FloatArray
     sample: Sound | FloatArray
-    kind: Kind
-    semitones: float
-    language: str | None
+    kind: Kind = "song"
+    semitones: float = 0.0
+    language: str | None = None
 
 
 class Scorer:
@@ -135,40 +135,28 @@ class Scorer:
             WeightsError: weights cannot be had.
             AutoVoiceError: the ``eval`` extra is not installed.
         """
-        begin_s = time.perf_counter()
-        sheet = _Sheet()
-        output, source = (
-            prepared(audio, name, sheet.notes)
-            for audio, name in ((output, "output"), (source, "source"))
-        )
+        begin_s, sheet = time.perf_counter(), _Sheet()
+        output = prepared(output, "output", sheet.notes)
+        source = prepared(source, "source", sheet.notes)
         if isinstance(reference, Audio):
             reference = prepared(reference, "reference", sheet.notes)
         span = most_active_part(source, most_s)
-        parts = [cut(audio, *span) for audio in (output, source)]
-        case = _Case(
-            output=Sound(parts[0]),
-            source=Sound(parts[1], content_hash(parts[1])),
-            reference=_part(reference, most_s),
-            sample=_part(reference, min(most_s, SAMPLE_S)),
-            kind=kind,
-            semitones=semitones,
-            language=language,
-        )
         sheet.notes.extend(notes_of(output, source, reference, span))
         # Asked the other way round, the answer is in samples of the output.
         sheet.figures["length_error_samples"] = Figure(float(-length_error_samples(source, output)))
-        self._measure(case, sheet)
+        records = described(output, source, reference, names)
+        case = _case(output, source, reference, span, most_s)
+        self._measure(replace(case, kind=kind, semitones=semitones, language=language), sheet)
         sheet.timings["total"] = round(time.perf_counter() - begin_s, 4)
+        return self._finished(Card(*records, kind, semitones, span, {}), sheet)
+
+    def _finished(self, card: Card, sheet: _Sheet) -> Card:
+        """Return the card with all that was found, figures in the order of the table."""
         figures = {each.key: sheet.figures[each.key] for each in MEASURES}
-        return Card(
-            output=recording(output, names[0]),
-            source=recording(source, names[1]),
-            reference=described(reference, names[2]),
-            kind=kind,
-            semitones=semitones,
-            span_s=span,
+        return replace(
+            card,
             figures=figures,
-            gates=judge(figures, kind, self._gates),
+            gates=judge(figures, card.kind, self._gates),
             words=sheet.words,
             melody=sheet.melody,
             phrases=sheet.phrases,
@@ -261,6 +249,23 @@ class Scorer:
         parts = {"output": case.output, "source": case.source, "reference": case.sample}
         with sheet.timed(name):
             sheet.figures.update(group(lambda which: score(groups.sound(parts[which], which))))
+
+
+def _case(
+    output: Audio,
+    source: Audio,
+    reference: Audio | FloatArray,
+    span: tuple[float, float],
+    most_s: float,
+) -> _Case:
+    """Cut out what is judged."""
+    ours, theirs = cut(output, *span), cut(source, *span)
+    return _Case(
+        output=Sound(ours),
+        source=Sound(theirs, content_hash(theirs)),
+        reference=_part(reference, most_s),
+        sample=_part(reference, min(most_s, SAMPLE_S)),
+    )
 
 
 def _part(reference: Audio | FloatArray, most_s: float) -> Sound | FloatArray:

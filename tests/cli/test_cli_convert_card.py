@@ -1,0 +1,158 @@
+"""The card of ``autovoice convert --report``, with stand-ins for engine and judges."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from autovoice import io
+from autovoice.cli.main import main
+from autovoice.engine import Engine
+from autovoice.errors import AutoVoiceError, WeightsError
+from autovoice.eval.scorer import Scorer
+
+sys.path.append(str(Path(__file__).parents[1] / "eval"))
+sys.path.append(str(Path(__file__).parents[1] / "engine"))
+from judge_standins import Judging, silence, sung
+from standins import Carrier, builders, song, voice
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, bool]]:
+    """Put stand-ins for the judges; return what scorers were made: device, words."""
+    monkeypatch.setenv("AUTOVOICE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("AUTOVOICE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("autovoice.weights.status", lambda name: SimpleNamespace(state="ready"))
+    calls: list[tuple[str, bool]] = []
+
+    def make(device: str, *, words: bool = True) -> Scorer:
+        calls.append((device, words))
+        return Scorer(cache=None, words=words, builders=Judging().builders())
+
+    monkeypatch.setattr("autovoice.cli.cards.make_scorer", make)
+    return calls
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    sounds = {
+        "out": sung(110),
+        "src": sung(220),
+        "ref": sung(110, seed=2),
+        "short": sung(110, seconds=2.0),
+        "silent": silence(),
+    }
+    return {name: io.write(audio, tmp_path / f"{name}.wav") for name, audio in sounds.items()}
+
+
+def run(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Run the command line in this process and return exit code, stdout and stderr."""
+    with pytest.raises(SystemExit) as leaving:
+        main([str(word) for word in words])
+    out, err = capfd.readouterr()
+    return int(leaving.value.code or 0), out, err
+
+
+def strict(text: str) -> dict[str, Any]:
+    """Read JSON; what is no JSON number is refused."""
+
+    def refuse(word: str) -> float:
+        raise AssertionError(f"found {word}")
+
+    found: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return found
+
+
+@pytest.fixture
+def converts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Put stand-ins for the engine; return a song."""
+
+    def make(device: str, vram: str | None) -> Engine:
+        return Engine(device, vram, builders=builders(Carrier()))
+
+    monkeypatch.setattr("autovoice.cli.convert.make_engine", make)
+    return io.write(song(2.0), tmp_path / "song.wav")
+
+
+def test_convert_writes_the_card_of_the_conversion(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "reports"
+    code, out, err = run(
+        capfd, "convert", converts, "--voice", files["ref"], "-o", tmp_path / "cover.wav",
+        "--report", folder, "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    result = strict(out)
+    assert result["card"]["page"] == str(folder / "song.html")
+    assert "similarity" in result["card"]["gates"]
+    assert strict((folder / "song.json").read_text(encoding="utf-8")) == result
+    card = strict((folder / "song.card.json").read_text(encoding="utf-8"))
+    assert (card["source"]["name"], card["reference"]["name"]) == ("song.wav", "ref.wav")
+    assert card["reference"]["seconds"] == pytest.approx(4.0)
+    assert card["semitones"] == 12
+    assert card["figures"]["length_error_samples"]["value"] == 0.0
+    assert made == [("cpu", True)]
+
+
+def test_a_batch_loads_the_judges_once(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    tmp_path: Path,
+) -> None:
+    kept, folder = voice().save(tmp_path / "tester.voice"), tmp_path / "reports"
+    code, out, _ = run(
+        capfd, "convert", converts, converts, "--voice", kept, "-o", tmp_path / "covers",
+        "--report", folder,
+    )  # fmt: skip
+    assert code == 0
+    assert len(made) == 1
+    assert f"  card: {folder / 'song-2.html'} (pitch " in out
+    card = strict((folder / "song-2.card.json").read_text(encoding="utf-8"))
+    assert (card["reference"]["name"], card["reference"]["seconds"]) == ("tester", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(AutoVoiceError("run `pip install 'autovoice[eval]'`"), 1), (WeightsError("offline"), 3)],
+)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_conversion_without_a_card_is_not_lost(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: AutoVoiceError,
+    code: int,
+    count: int,
+) -> None:
+    def fail(device: str, *, words: bool = True) -> Scorer:
+        raise error
+
+    monkeypatch.setattr("autovoice.cli.cards.make_scorer", fail)
+    found, out, err = run(
+        capfd, "convert", *[converts] * count, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        "--report", tmp_path / "reports", "--json",
+    )  # fmt: skip
+    assert found == code
+    assert err.count("converted, but without a card") == count
+    assert str(error) in err
+    result = strict(out)
+    whole = [result] if count == 1 else result["results"]
+    assert [Path(each["output"]).is_file() for each in whole] == [True] * count
+    if count == 2:
+        assert [str(error) in each["error"] for each in result["failed"]] == [True, True]
+    assert strict((tmp_path / "reports" / "song.json").read_text(encoding="utf-8")) == whole[0]
+    assert io.read(tmp_path / "c" / "song.wav").length_samples == 2 * 44_100
