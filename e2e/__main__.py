@@ -10,6 +10,7 @@ import argparse
 import logging
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -161,5 +162,11 @@ def _usage(message: str) -> int:
     return USAGE
 
 
+def _ended(_number: int, _frame: object) -> None:
+    """Leave as after an interrupt: the running command is ended, and its files are removed."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _ended)
     sys.exit(main())
