@@ -39,7 +39,8 @@ class DnsMosScore:
 class DnsMos:
     """Predict what listeners would say of a voice, of its background and of both together.
 
-    Windows of 9.01 s begin every second; the mean counts. Shorter recordings are repeated. It was
+    Windows of 9.01 s begin every second; the mean counts. Shorter recordings are repeated. As in
+    the published package, rounding leaves out the windows that begin at 7 to 23 s. The network was
     trained on speech and reads singing low; the level counts.
 
     Args:
