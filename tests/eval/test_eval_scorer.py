@@ -87,6 +87,8 @@ def test_becoming_the_reference_an_octave_down() -> None:
     assert card.semitones == -12
     octave = _scorer().card(sung(110), sung(220), reference)
     assert (octave.value("pitch_beyond_200_cents") or 0) > 0.9
+    assert octave.notes[-1].startswith("the output lies -12 semitones from the wanted melody")
+    assert card.notes == ()
 
 
 def test_what_is_only_for_copies_says_so() -> None:

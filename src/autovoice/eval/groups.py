@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from autovoice.errors import InputError
 from autovoice.eval.aligned import check_audible
 from autovoice.eval.card import Kind, Melody, Phrase, Words
@@ -25,6 +27,7 @@ from autovoice.types import Audio, FloatArray
 Figures = dict[str, Figure]
 LEAST_REFERENCE_S = 3.0
 NO_RECORDING = "the reference is a stored voice, which holds no recording"
+_MOST_FRAMES = 0.75
 _ONLY_COPIES = "only for a voice copied to itself (kind copy)"
 
 
@@ -68,6 +71,21 @@ def pitch(score: PitchScore | None, curves: Melody) -> Figures:
         ),
         "delay_s": measured(score.delay_s),
     }
+
+
+def shift_notes(curves: Melody) -> list[str]:
+    """Say so where the whole output lies semitones away: a shift that the scorer was not told."""
+    both = (curves.output_hz > 0) & (curves.wanted_hz > 0)
+    if not both.any():
+        return []
+    apart = 12.0 * np.log2(curves.output_hz[both] / curves.wanted_hz[both])
+    found = round(float(np.median(apart)))
+    if found == 0 or float(np.mean(np.abs(apart - found) < 0.5)) < _MOST_FRAMES:
+        return []
+    return [
+        f"the output lies {found:+d} semitones from the wanted melody; if that shift was meant, "
+        "say so (semitones)"
+    ]
 
 
 class Voice(NamedTuple):

@@ -200,6 +200,7 @@ class Scorer:
             curves = [output_hz, source_hz]
             score, sheet.melody = melody(ours, theirs, case.semitones, tracker=lambda _: curves)
             sheet.figures.update(groups.pitch(score, sheet.melody))
+            sheet.notes.extend(groups.shift_notes(sheet.melody))
         with sheet.timed("phrases"):
             sheet.phrases = groups.phrases(ours, theirs, sheet.melody)
         with sheet.timed("gaps"):
