@@ -259,7 +259,7 @@ def test_of_the_reference_a_sample_is_listened_to() -> None:
             return 4.0
 
     _scorer(Listener()).card(sung(210), sung(), sung(120, seconds=20.0))
-    assert lengths == pytest.approx([4.0, 4.0, 15.0])
+    assert lengths == pytest.approx([4.0, 4.0, 10.0])
 
 
 def test_networks_are_loaded_once(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from autovoice.eval.prepare import described, notes_of, prepared
 from autovoice.types import Audio, FloatArray
 
 # A recording of a voice sounds the same all through, and listening to it is the dearest measure.
-SAMPLE_S = 15.0
+SAMPLE_S = 10.0
 _NOT_ASKED = "not asked for"
 Score = TypeVar("Score")
 
@@ -117,7 +117,7 @@ class Scorer:
         Every measure of ``measures.MEASURES`` is in the card, as a number or with the reason why
         there is none. Of long recordings the part in which the source is most active is judged;
         length is judged on the whole. Curves and phrases count seconds from the start of the part.
-        How natural the reference sounds is judged on its most active 15 s.
+        How natural the reference sounds is judged on its most active 10 s.
 
         Args:
             output: the converted vocal, without backing.
