@@ -17,10 +17,11 @@ without. To make ``tests/eval/published_figures.json`` anew, from the root of th
 distillmos but not used: an empty module stands in for it. webrtcvad still imports
 ``pkg_resources``, hence the old setuptools.
 
-Of Resemblyzer three things are noted: the embedding of the sound as it is, the embedding after
-the package's own preparation (at least -30 dBFS, silences found by WebRTC's detector left out), and
-what that preparation did (``gain`` and the samples ``kept``). AutoVoice finds silences by level
-instead, so the tests compare the network on equal sound, and the two preparations by their cosine.
+Of Resemblyzer four things are noted: the embedding of the sound as it is, the embedding from end
+to end (``prepared``: at least -30 dBFS, silences found by WebRTC's detector left out), what that
+preparation did (``gain`` and the samples ``kept``), and the embedding from end to end of the same
+samples played at 22,050 Hz, which the package resamples. Cards are judged from end to end; the
+converter's own encoder finds silences by level, so of it the tests compare the network.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ import soundfile
 from numpy.typing import NDArray
 
 RATE_HZ = 16_000
+PLAYED_HZ = 22_050
 PACKAGES = ("distillmos", "xls-r-sqa", "speechmos", "Resemblyzer", "webrtcvad", "librosa", "torch")
 # Spans of the demo song in seconds, joined, and a gain. One is shorter than the windows of the
 # networks and quiet enough to be raised; of the long one DNSMOS leaves its last window out.
@@ -135,10 +137,15 @@ class Published:
         active = self._voices.trim_long_silences(louder)
         return {
             "as_it_is": _rounded(self._encoder.embed_utterance(samples)),
-            "prepared": _rounded(self._encoder.embed_utterance(active)),
+            "prepared": self._end_to_end(samples, None),
+            f"played_at_{PLAYED_HZ}_hz": self._end_to_end(samples, PLAYED_HZ),
             "gain": float(np.abs(louder).max() / np.abs(samples).max()),
             "kept": kept_spans(louder, active),
         }
+
+    def _end_to_end(self, samples: Samples, rate_hz: int | None) -> list[float]:
+        prepared = self._voices.preprocess_wav(samples, rate_hz)
+        return _rounded(self._encoder.embed_utterance(prepared))
 
 
 def kept_spans(samples: Samples, active: Samples) -> list[list[int]]:
@@ -188,7 +195,8 @@ def score(files: Sequence[Path], target: Path) -> None:
 def _written(record: dict[str, Any]) -> str:
     """Return JSON with every list of numbers on one line."""
     text = json.dumps(record, indent=2)
-    return re.sub(r"\[[^\[\]]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
+    flat = re.sub(r"\[[^{}\"]*\]", lambda found: " ".join(found[0].split()), text)
+    return flat.replace("[ ", "[").replace(" ]", "]") + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:

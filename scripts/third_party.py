@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "THIRD_PARTY.md"
 RUNTIME_EXTRAS = ("server", "train", "eval")
 # What the licence file says, where a package's metadata does not.
-READ_BY_HAND = {"pyworld": "MIT"}
+READ_BY_HAND = {"pyworld": "MIT", "webrtcvad-wheels": "MIT AND BSD-3-Clause"}
 SPDX = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",

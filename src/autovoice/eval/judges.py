@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from autovoice.eval.cache import Cache
 from autovoice.eval.harvest import harvest
 from autovoice.eval.pitch import Curve, Tracker
-from autovoice.eval.similarity import embedding
+from autovoice.eval.similarity import VoiceEncoder, embedding
 from autovoice.eval.words import VERSION as WORDS_VERSION
 from autovoice.eval.words import Transcriber, Transcript
 from autovoice.types import Audio, FloatArray
 
 if TYPE_CHECKING:
-    from autovoice.analyse.speaker import SpeakerEncoder
     from autovoice.eval.dnsmos import DnsMosScore
 
 Built = TypeVar("Built")
@@ -26,7 +25,7 @@ Built = TypeVar("Built")
 LANES = 2
 # What is kept is made anew when its judge changes.
 F0_VERSION = "harvest-1"
-EMBEDDING_VERSION = "resemblyzer-1"
+EMBEDDING_VERSION = "resemblyzer-2"
 DISTILLMOS_VERSION = "distillmos-1"
 DNSMOS_VERSION = "dnsmos-1"
 
@@ -52,10 +51,10 @@ class Sound:
     key: str | None = None
 
 
-def _encoder(device: str, _threads: int) -> SpeakerEncoder:
-    from autovoice.analyse.speaker import SpeakerEncoder
+def _encoder(device: str, _threads: int) -> VoiceEncoder:
+    from autovoice.eval.resemblyzer import Resemblyzer
 
-    return SpeakerEncoder(device=device)
+    return Resemblyzer(device)
 
 
 def _transcriber(_device: str, threads: int) -> Transcriber:
@@ -85,7 +84,7 @@ def _tracker(_device: str, threads: int) -> Tracker:
 class Builders:
     """How each judge is made, of a device and a number of threads."""
 
-    encoder: Callable[[str, int], SpeakerEncoder] = _encoder
+    encoder: Callable[[str, int], VoiceEncoder] = _encoder
     transcriber: Callable[[str, int], Transcriber] = _transcriber
     distillmos: Callable[[str, int], Opinion] = _distillmos
     dnsmos: Callable[[str, int], Opinion] = _dnsmos

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from autovoice.analyse.speaker import SpeakerEncoder
 from autovoice.errors import InputError
 from autovoice.types import Audio, FloatArray
+
+
+class VoiceEncoder(Protocol):
+    """Embeds voices: ``Resemblyzer``, or ``SpeakerEncoder``, which does without the extra."""
+
+    def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
+        """Return the embedding of a recording, ``[T]`` -> ``[256]``; InputError in silence."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,15 @@ def similarity_score(
     output: Audio,
     source: Audio | FloatArray,
     reference: Audio | FloatArray,
-    encoder: SpeakerEncoder,
+    encoder: VoiceEncoder,
 ) -> SimilarityScore:
     """Compare three voices by their GE2E embeddings.
 
     Args:
         output: the converted vocal.
         source, reference: the source vocal and a recording of the target, or their embeddings,
-            ``[256]``.
-        encoder: what embeds.
+            ``[256]``. The embedding of a stored voice is the ``SpeakerEncoder``'s.
+        encoder: what embeds; the card's is ``Resemblyzer``.
 
     Source: the measure is Resemblyzer's cosine, as the field reports it.
     """
@@ -46,8 +53,8 @@ def similarity_score(
     return SimilarityScore(cosine(ours, wanted), cosine(ours, theirs), cosine(theirs, wanted))
 
 
-def embedding(audio: Audio | FloatArray, encoder: SpeakerEncoder) -> FloatArray | None:
-    """Return the embedding of a recording, None when it is silent; an embedding stays."""
+def embedding(audio: Audio | FloatArray, encoder: VoiceEncoder) -> FloatArray | None:
+    """Return the embedding of a recording, None when no voice is in it; an embedding stays."""
     if not isinstance(audio, Audio):
         return audio
     try:

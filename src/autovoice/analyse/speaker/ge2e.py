@@ -33,7 +33,7 @@ class SpeakerEncoder(NetworkStage):
 
     Recordings under -30 dBFS are raised to it, long silences are left out, stretches of 1.6 s are
     embedded every 0.77 s and averaged. The published package finds silence with WebRTC's speech
-    detector, this one by level.
+    detector, this one by level; ``eval.resemblyzer`` is the package to the letter.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
