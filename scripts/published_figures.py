@@ -3,13 +3,13 @@
 They want their own environment, of Python 3.10 to 3.12, for they drag in what AutoVoice does
 without. To make ``tests/eval/published_figures.json`` anew, from the root of the repository::
 
-    .venv/bin/python scripts/published_figures.py cut /tmp/cuts
-    python3.11 -m venv /tmp/published
-    /tmp/published/bin/pip install torch==2.13.0 onnxruntime==1.32.0 librosa==0.11.0 \
+    .venv/bin/python scripts/published_figures.py cut CUTS
+    python3.11 -m venv ../published
+    ../published/bin/pip install torch==2.13.0 onnxruntime==1.32.0 librosa==0.11.0 \
         'setuptools<81' webrtcvad==2.0.10 requests soundfile
-    /tmp/published/bin/pip install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0 \
+    ../published/bin/pip install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0 \
         speechmos==0.0.1.1 Resemblyzer==0.1.4
-    /tmp/published/bin/python scripts/published_figures.py score /tmp/cuts/*.wav \
+    ../published/bin/python scripts/published_figures.py score ../cuts/*.wav \
         --json tests/eval/published_figures.json
 
 ``cut`` writes what the tests hear too: cuts of the demo song, and sung vowels made by formula;
