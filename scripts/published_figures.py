@@ -3,7 +3,7 @@
 They want their own environment, of Python 3.10 to 3.12, for they drag in what AutoVoice does
 without. To make ``tests/eval/published_figures.json`` anew, from the root of the repository::
 
-    .venv/bin/python scripts/published_figures.py cut CUTS
+    .venv/bin/python scripts/published_figures.py cut ../cuts
     python3.11 -m venv ../published
     ../published/bin/pip install torch==2.13.0 onnxruntime==1.32.0 librosa==0.11.0 \
         'setuptools<81' webrtcvad==2.0.10 requests soundfile
