@@ -101,20 +101,7 @@ def scored(
     output, source = recordings
     if not (output.is_file() and source.is_file()):
         return Case(job.name, tuple(verdicts), commands=(done.words,))
-    if job.scored_by == "report":
-        card, more = reported(result)
-    elif job.scored_by == "eval":
-        card, more = evaluated(setting, job, recordings, result["semitones"])
-    else:
-        card = setting.judge(
-            output,
-            source,
-            job.reference,
-            semitones=result["semitones"],
-            kind=job.kind,
-            language=setting.materials.language(job.song),
-        )
-        more = []
+    card, more = _carded(setting, job, recordings, result)
     timings = {"command": done.seconds * share, "command, cpu": done.cpu_s * share}
     timings["scoring"] = time.perf_counter() - begin
     timings |= {f"scoring: {name}": s for name, s in card.get("timings", {}).items()}
@@ -127,6 +114,24 @@ def scored(
         timings,
         notes,
     )
+
+
+def _carded(
+    setting: Setting, job: Job, recordings: tuple[Path, Path], result: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], list[Verdict]]:
+    """Return the score card of a conversion, made the way that its job asks for."""
+    if job.scored_by == "report":
+        return reported(result)
+    if job.scored_by == "eval":
+        return evaluated(setting, job, recordings, result["semitones"])
+    card = setting.judge(
+        *recordings,
+        job.reference,
+        semitones=result["semitones"],
+        kind=job.kind,
+        language=setting.materials.language(job.song),
+    )
+    return card, []
 
 
 def reported(result: Mapping[str, Any]) -> tuple[dict[str, Any], list[Verdict]]:
