@@ -186,7 +186,8 @@ def record(
         key = (workflow, case, verdict.gate)
         if verdict.status == "pass":
             entries.pop(key, None)
-        if verdict.value is None or verdict.limit is None:
+        judged = verdict.status in ("pass", "fail")
+        if not judged or verdict.value is None or verdict.limit is None:
             continue
         lower_is_better, threshold = verdict.limit
         margin, share, least = slack(verdict.gate)

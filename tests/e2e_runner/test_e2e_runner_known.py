@@ -121,6 +121,7 @@ def test_a_new_list_takes_the_values_of_the_run_and_keeps_the_words() -> None:
         Case("mended", (Verdict("pitch", "quality", "< 10 Hz", 3.0, "pass"),)),
         Case("near", (Verdict("similarity", "quality", "> 0.74", 0.745, "pass"),)),
         Case("new", (Verdict("similarity", "quality", "> 0.74", 0.7, "fail"),)),
+        Case("apart", (Verdict("naturalness", "quality", "> 4 MOS", 2.0, "not applicable"),)),
     )
     earlier = {each.key: each for each in (ENTRY, gone, elsewhere)}
     found = record([Outcome("fails", cases=cases)], earlier, "New.", "work")
