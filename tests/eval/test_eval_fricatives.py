@@ -145,6 +145,15 @@ def test_what_cannot_be_judged_says_why() -> None:
         sibilance_db(Audio(_sung().samples[:, ::3].copy(), 8000), _sung(), _f0_hz())
 
 
+def test_an_output_without_the_voice_is_no_measure_of_breath() -> None:
+    source = _sung(breath_db=0.0)
+    ours = source.samples.copy()
+    voiced = np.repeat(_f0_hz() > 0, source.sample_rate_hz // 100)[: ours.shape[1]]
+    ours[:, : len(voiced)][:, voiced] = 0.0
+    with pytest.raises(NotApplicable, match="silent where the source sings"):
+        breath_db(Audio(ours, source.sample_rate_hz), source, _f0_hz())
+
+
 def test_an_output_without_the_voice_is_no_measure_of_sibilance() -> None:
     hiss = Audio(_hiss(5000, 9000, 0.1, SIBILANTS)[None].astype(np.float32), RATE)
     with pytest.raises(NotApplicable, match="output is silent where the source sings"):

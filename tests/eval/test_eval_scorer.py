@@ -117,9 +117,9 @@ def test_what_is_no_embedding_is_refused(wrong: Any) -> None:
         _scorer().card(sung(), sung(), wrong)
 
 
-_ALL_OF_OUTPUT = ("pitch_rmse_hz", "similarity_target", "similarity_source", "distillmos",
-                  "distillmos_change", "dnsmos_ovrl", "loudness_lufs", "true_peak_dbtp",
-                  "gap_noise_share")  # fmt: skip
+_ALL_OF_OUTPUT = ("cer", "cer_greedy", "pitch_rmse_hz", "similarity_target",
+                  "similarity_source", "distillmos", "distillmos_change", "dnsmos_ovrl",
+                  "loudness_lufs", "true_peak_dbtp", "gap_noise_share")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,8 @@ _ALL_OF_OUTPUT = ("pitch_rmse_hz", "similarity_target", "similarity_source", "di
         ),
         pytest.param(
             sung(seconds=2.0), sung(), sung(120),
-            {"gap_noise_share": "2.00 s long", "breath_db": "2.00 s long"}, id="output cut short",
+            {"gap_noise_share": "2.00 s long", "breath_db": "2.00 s long",
+             "pitch_rmse_hz": "2.00 s long"}, id="output cut short",
         ),
         pytest.param(
             sung(seconds=0.05), sung(seconds=0.05), sung(120),
@@ -329,6 +330,8 @@ def test_what_cannot_be_loaded_is_an_error_not_a_figure(network: str, error: Exc
 def test_the_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOVOICE_CACHE_DIR", str(tmp_path))
     Scorer(builders=Judging().builders()).card(sung(), sung(), sung(120))
+    assert not (tmp_path / "eval").exists()  # what stand-ins find is not for the user
+    Scorer(builders=Judging().builders(), cache=Cache()).card(sung(), sung(), sung(120))
     assert len(list((tmp_path / "eval").glob("*.kept"))) == 7
 
 

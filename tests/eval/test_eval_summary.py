@@ -94,6 +94,15 @@ def test_the_most_active_part_of_a_long_song_is_judged() -> None:
 
 
 @pytest.mark.skipif(not EVAL.is_dir(), reason="../shared/eval is not there")
+def test_a_little_sound_in_much_silence_is_found() -> None:
+    rate_hz = 8_000
+    samples = np.zeros((1, 300 * rate_hz), np.float32)
+    samples[:, 200 * rate_hz : 208 * rate_hz] = 0.1
+    start_s, end_s = most_active_part(Audio(samples, rate_hz), 10.0)
+    assert start_s <= 200.0
+    assert end_s >= 208.0
+
+
 def test_real_singing_is_itself_and_not_another(encoder: SpeakerEncoder) -> None:
     song, other = io.read(EVAL / "vocadito_1_acap.flac"), io.read(EVAL / "libri_testother_367.flac")
     song, other = cut(song, 2.0, 7.0), cut(other, 0.0, 8.0)

@@ -65,11 +65,11 @@ class DistillMos(NetworkStage):
         return float(self.guarded(lambda: self._mean(pieces)))
 
     def _mean(self, pieces: FloatArray) -> float:
-        features = [
-            self.network.features(torch.from_numpy(pieces[index : index + _BATCH]).to(self.device))
+        opinions = [
+            self.network(torch.from_numpy(pieces[index : index + _BATCH]).to(self.device))
             for index in range(0, len(pieces), _BATCH)
         ]
-        return float(self.network.opinion(torch.cat(features)).mean())
+        return float(torch.cat(opinions).mean())
 
 
 def segments(samples: FloatArray) -> FloatArray:

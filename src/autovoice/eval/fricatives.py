@@ -35,6 +35,7 @@ _ABOVE_NOISE_DB = 6.0
 _EDGE_FRAMES = 2
 # What was muted counts as this far under the voice.
 _LOWEST_DB = -60.0
+_NOTHING_DB = -100.0
 
 
 def sibilance_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
@@ -108,6 +109,8 @@ def breath_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
     _enough(int(voiced.sum()), "voiced frames in the source")
     under = theirs - _mean_power_db(theirs[voiced])
     unvoiced = ~ndimage.binary_dilation(voiced, iterations=_EDGE_FRAMES)
+    if _mean_power_db(ours[voiced]) <= _NOTHING_DB:
+        raise NotApplicable("the output is silent where the source sings; a voice is needed there")
     noise_db = float(np.percentile(theirs[~voiced], 10)) if not voiced.all() else 0.0
     quiet = (under <= -BREATH_UNDER_DB[0]) & (under >= -BREATH_UNDER_DB[1])
     breath = unvoiced & quiet & (theirs >= noise_db + _ABOVE_NOISE_DB)

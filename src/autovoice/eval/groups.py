@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autovoice.errors import InputError
-from autovoice.eval.aligned import check_audible
+from autovoice.eval.aligned import check_audible, check_lengths
 from autovoice.eval.card import Kind, Melody, Phrase, Words
 from autovoice.eval.figure import Figure, NotApplicable, attempt, measured
 from autovoice.eval.fricatives import breath_db, sibilance_db
@@ -56,8 +56,19 @@ def less(one: Figure, other: Figure) -> Figure:
     return measured(one.value - other.value)
 
 
-def pitch(score: PitchScore | None, curves: Melody) -> Figures:
-    """Return how the melody was kept."""
+def apart(output: Audio, source: Audio) -> str | None:
+    """Say so where two recordings are too unlike in length to be laid side by side."""
+    try:
+        check_lengths(output, source)
+    except NotApplicable as error:
+        return str(error)
+    return None
+
+
+def pitch(score: PitchScore | None, curves: Melody, why_not: str | None = None) -> Figures:
+    """Return how the melody was kept; ``why_not`` says that it cannot be compared."""
+    if why_not is not None:
+        return refused(keys("pitch"), why_not)
     if score is None:
         return refused(keys("pitch"), why_no_score(curves))
     return {
@@ -134,6 +145,16 @@ def _alike(one: Voice, other: Voice) -> Figure:
     return measured(cosine(one.vector, other.vector), "an embedding is all zeros")
 
 
+def unheard(output: Sound, source: Sound) -> str | None:
+    """Say which of the two is silent."""
+    try:
+        sound(source, "source")
+        sound(output, "output")
+    except NotApplicable as error:
+        return str(error)
+    return None
+
+
 def words(
     heard: tuple[Transcript, Transcript], wanted: tuple[Transcript, Transcript]
 ) -> tuple[Figures, Words, list[str]]:
@@ -193,9 +214,13 @@ def dnsmos(score: Callable[[str], tuple[float, float, float]]) -> Figures:
 def level(output: Audio, source: Audio) -> Figures:
     """Return how loud the output is."""
     loudness = tried(lambda: loudness_lufs(output))
+    change = less(loudness, tried(lambda: loudness_lufs(source)))
+    if output.channels != source.channels:  # loudness sums channels: two read 3 LU above one
+        ours, theirs = (Audio(each.mono()[None], each.sample_rate_hz) for each in (output, source))
+        change = less(tried(lambda: loudness_lufs(ours)), tried(lambda: loudness_lufs(theirs)))
     return {
         "loudness_lufs": loudness,
-        "loudness_change_lu": less(loudness, tried(lambda: loudness_lufs(source))),
+        "loudness_change_lu": change,
         "true_peak_dbtp": tried(lambda: true_peak_dbtp(output)),
     }
 

@@ -15,6 +15,7 @@ from autovoice.eval.pitch import Curve, Tracker
 from autovoice.eval.similarity import VoiceEncoder, embedding
 from autovoice.eval.words import VERSION as WORDS_VERSION
 from autovoice.eval.words import Transcriber, Transcript
+from autovoice.eval.world import world
 from autovoice.types import Audio, FloatArray
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _dnsmos(_device: str, threads: int) -> Opinion:
 
 
 def _tracker(_device: str, threads: int) -> Tracker:
+    world()  # here, under the lock of the judges: its threads would load it twice
     # All of them: its threads never wait for one another, so they fill what others leave idle.
     return partial(harvest, threads=threads)
 
@@ -125,7 +127,7 @@ class Judges:
         return self._known(
             sound,
             "speaker",
-            EMBEDDING_VERSION,
+            self._on_device(EMBEDDING_VERSION),
             lambda: embedding(sound.audio, self._network("encoder", self.builders.encoder)),
         )
 
@@ -147,7 +149,7 @@ class Judges:
             judge = self._network("distillmos", self.builders.distillmos)
             return float(judge.score(sound.audio))
 
-        return self._known(sound, "distillmos", DISTILLMOS_VERSION, score)
+        return self._known(sound, "distillmos", self._on_device(DISTILLMOS_VERSION), score)
 
     def dnsmos(self, sound: Sound) -> tuple[float, float, float]:
         """Predict overall quality, quality of the voice and quality of the background."""
@@ -172,6 +174,10 @@ class Judges:
         if naturalness:
             self._network("distillmos", self.builders.distillmos)
             self._network("dnsmos", self.builders.dnsmos)
+
+    def _on_device(self, version: str) -> str:
+        """Keep apart what kinds of device found: their sums differ in the last digits."""
+        return f"{version} {self.device.partition(':')[0]}"
 
     def _known(self, sound: Sound, metric: str, version: str, make: Callable[[], Built]) -> Built:
         if self.cache is None or sound.key is None:

@@ -9,6 +9,7 @@ from autovoice.types import Audio
 MOST_S = 60.0
 _BLOCK_S = 0.1
 _RANGE_DB = 40.0
+_SILENCE_DB = 60.0
 _LOUD_PERCENTILE = 95.0
 
 
@@ -31,7 +32,9 @@ def most_active_part(audio: Audio, most_s: float = MOST_S) -> tuple[float, float
     count = len(mono) // block
     power = np.square(mono[: count * block].reshape(count, block)).mean(axis=1, dtype=np.float64)
     level_db = 10.0 * np.log10(power + 1e-12)
-    active = level_db > np.percentile(level_db, _LOUD_PERCENTILE) - _RANGE_DB
+    # Where little sounds at all, most blocks are silence: the loud ones are found among the rest.
+    sounding = level_db[level_db > level_db.max() - _SILENCE_DB]
+    active = level_db > np.percentile(sounding, _LOUD_PERCENTILE) - _RANGE_DB
     width = min(count, round(most_s / _BLOCK_S))
     sums = np.cumsum(np.concatenate(([0], active.astype(np.int64))))
     start_s = int(np.argmax(sums[width:] - sums[:-width])) * block / audio.sample_rate_hz

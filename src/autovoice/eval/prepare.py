@@ -61,7 +61,11 @@ def _recording(audio: Audio, name: str) -> Recording:
 
 
 def notes_of(
-    output: Audio, source: Audio, reference: Audio | FloatArray, span: tuple[float, float]
+    output: Audio,
+    source: Audio,
+    reference: Audio | FloatArray,
+    span: tuple[float, float],
+    most_s: float,
 ) -> list[str]:
     """Say what a reader should know of the recordings before trusting the figures."""
     notes: list[str] = []
@@ -79,5 +83,12 @@ def notes_of(
         word = "longer" if apart_s > 0 else "shorter"
         notes.append(f"the output is {abs(apart_s):.2f} s {word} than the source")
     if not isinstance(reference, Audio):
-        notes.append("the reference is a stored voice: only its speaker embedding is compared")
+        notes.append(
+            "the reference is a stored voice: only its speaker embedding is compared, which leaves "
+            "silences out by another rule (up to 0.05 of similarity)"
+        )
+    elif reference.seconds > most_s:
+        notes.append(
+            f"of the reference the most active {most_s:g} s of {reference.seconds:.1f} s are heard"
+        )
     return notes

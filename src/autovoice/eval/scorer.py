@@ -73,7 +73,8 @@ class Scorer:
         naturalness: predict opinion scores. Default on.
         cache: what is known of sources and references, from card to card and from run to run.
             ``"user"`` for the one in the user's cache folder (default), None for none.
-        builders: how the networks are made. Default: the project's own.
+        builders: how the networks are made. Default: the project's own. What others find is not
+            kept in the user's cache.
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class Scorer:
         builders: Builders | None = None,
     ) -> None:
         self.words, self.naturalness = words, naturalness
-        kept = Cache() if cache == "user" else cache
+        kept = cache
+        if kept == "user":
+            kept = Cache() if builders is None else None
         self._judges = Judges(device, threads, kept, builders)
         self._gates = load_gates()
 
@@ -141,7 +144,7 @@ class Scorer:
         if isinstance(reference, Audio):
             reference = prepared(reference, "reference", sheet.notes)
         span = most_active_part(source, most_s)
-        sheet.notes.extend(notes_of(output, source, reference, span))
+        sheet.notes.extend(notes_of(output, source, reference, span, most_s))
         # Asked the other way round, the answer is in samples of the output.
         sheet.figures["length_error_samples"] = Figure(float(-length_error_samples(source, output)))
         records = described(output, source, reference, names)
@@ -199,7 +202,7 @@ class Scorer:
         with sheet.timed("pitch", source_s + output_s):
             curves = [output_hz, source_hz]
             score, sheet.melody = melody(ours, theirs, case.semitones, tracker=lambda _: curves)
-            sheet.figures.update(groups.pitch(score, sheet.melody))
+            sheet.figures.update(groups.pitch(score, sheet.melody, groups.apart(ours, theirs)))
             sheet.notes.extend(groups.shift_notes(sheet.melody))
         with sheet.timed("phrases"):
             sheet.phrases = groups.phrases(ours, theirs, sheet.melody)
@@ -223,6 +226,10 @@ class Scorer:
             sheet.figures.update(groups.refused(groups.keys("words"), _NOT_ASKED))
             return
         with sheet.timed("words"):
+            # Whisper hears words in silence, and the same ones twice.
+            if why_not := groups.unheard(case.output, case.source):
+                sheet.figures.update(groups.refused(groups.keys("words"), why_not))
+                return
             wanted = self._judges.transcripts(case.source, case.language)
             language = wanted[0].language or case.language
             heard = self._judges.transcripts(case.output, language)
