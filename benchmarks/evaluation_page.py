@@ -3,7 +3,8 @@
 python -m benchmarks.evaluation_page RESULTS.json
 
 The table goes between the page's two markers; the figures themselves, without transcripts, into
-docs/benchmarks/evaluation-quick.json (or -full), against which later runs can be compared.
+docs/benchmarks/evaluation-quick.json, against which later runs can be compared. Only a whole
+quick run of one commit is published: the page is what anyone can repeat.
 """
 
 from __future__ import annotations
@@ -38,16 +39,37 @@ def write(results: Mapping[str, Any], page: Path, folder: Path) -> None:
     """Write the page and, into ``folder``, the figures.
 
     Raises:
-        SystemExit: a pair of the run failed, or the page has no markers.
+        SystemExit: the run is no whole quick run of one commit, or the page has no markers.
     """
-    failed = results["counts"]["failed"]
-    if failed:
-        raise SystemExit(f"{failed} pairs of the run failed: nothing is published of it")
+    found = faults(results)
+    if found:
+        raise SystemExit(f"nothing is published of this run: {'; '.join(found)}")
     text = rendered(page.read_text(encoding="utf-8"), results)
     whole = {"about": _about(results), **public(results)}
     file = folder / f"evaluation-{results['settings']['pairs']}.json"
     _replace(file, json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     _replace(page, text)
+
+
+def faults(results: Mapping[str, Any]) -> list[str]:
+    """Say why the figures of a run are not to be published; empty: they are."""
+    from autovoice.eval.protocol.quick import SECONDS
+
+    settings, commit = results["settings"], str(results["about"].get("commit", "unknown"))
+    failed = results["counts"]["failed"]
+    checks = {
+        f"{failed} pairs of the run failed": failed,
+        f"--pairs: found {settings['pairs']}, expected quick": settings["pairs"] != "quick",
+        f"--seconds: found {settings.get('seconds')}, expected {SECONDS:g}, as quick has it": (
+            settings.get("seconds") != SECONDS
+        ),
+        "--only left pairs out": settings.get("only"),
+        f"rows of several commits ({commit}): run it again with --fresh": ", " in commit,
+        f"changes that are in no commit ({commit}): commit them, run it again": (
+            "with changes" in commit
+        ),
+    }
+    return [text for text, holds in checks.items() if holds]
 
 
 def _about(results: Mapping[str, Any]) -> dict[str, str]:

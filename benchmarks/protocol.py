@@ -54,10 +54,10 @@ def public(results: Mapping[str, Any]) -> dict[str, Any]:
 def markdown(results: Mapping[str, Any]) -> str:
     """Write means against goals, means by group, gates, worst pairs and every pair."""
     from autovoice.eval.protocol.columns import BY_KEY, printed
-    from autovoice.eval.protocol.pairs import GROUPS
+    from autovoice.eval.protocol.results import group_heads
 
-    names = {group: GROUPS[group] for group in GROUPS if group in results["per"]["group"]}
-    columns = {"all pairs": results["mean"]}
+    everyone, names = group_heads(results)
+    columns = {everyone: results["mean"]}
     columns |= {name: results["per"]["group"][group] for group, name in names.items()}
     verdicts = ("name", "wanted", "pass", "fail", "not applicable", "protocol")
     gates = [[gate[part] for part in verdicts] for gate in results["gates"]]

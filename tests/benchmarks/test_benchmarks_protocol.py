@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from benchmarks.evaluation_page import BEGIN, END, main, rendered
+from benchmarks.machine import ROOT
 from benchmarks.process import Done
 
 from autovoice.eval.protocol.results import results
@@ -53,7 +54,7 @@ def test_the_protocol_is_summed_up_against_its_goals(found: dict[str, Any]) -> N
         "| CER (beam 5) | a cappella | 0.050 | <= 0.080 | yes |",
         "| STOI | a voice to itself | 0.950 | >= 0.900 | yes |",
         "| similarity to the target | speech to speech | - | >= 0.870 | - |",
-        "| mean | all pairs | a cappella | a voice to itself |",
+        "| mean | all pairs (3) | a cappella (2) | a voice to itself (1) |",
         "| pitch RMSE, Hz | 11.00 | 11.00 | - |",
         "| pitch | < 10 Hz | 3 | 0 | 0 | Harvest |",
         "| pitch RMSE | a -> x | 12.00 |",
@@ -81,17 +82,45 @@ def test_the_table_goes_between_the_markers(found: dict[str, Any], tmp_path: Pat
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_page_without_markers_and_a_run_with_failures_are_refused(
-    found: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_page_without_markers_is_refused(found: dict[str, Any]) -> None:
     for page in ("no markers", f"{END} {BEGIN}", f"{BEGIN} {END} {BEGIN} {END}"):
         with pytest.raises(SystemExit, match="once each"):
             rendered(page, found)
-    found["counts"]["failed"] = 1
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("counts", "failed", 1, "1 pairs of the run failed"),
+        ("settings", "pairs", "full", "--pairs: found full, expected quick"),
+        ("settings", "seconds", 5.0, "--seconds: found 5.0, expected 12"),
+        ("settings", "only", ["a*"], "--only left pairs out"),
+        ("about", "commit", "abc, def", r"rows of several commits \(abc, def\)"),
+        ("about", "commit", "abc with changes", "changes that are in no commit"),
+    ],
+)
+def test_only_a_whole_quick_run_of_one_commit_is_published(
+    part: str, key: str, value: object, message: str, found: dict[str, Any], tmp_path: Path
+) -> None:
+    page = tmp_path / "evaluation.md"
+    page.write_text(f"{BEGIN}{END}", encoding="utf-8")
+    found[part][key] = value
     source = tmp_path / "results.json"
     source.write_text(json.dumps(found), encoding="utf-8")
-    with pytest.raises(SystemExit, match="1 pairs of the run failed"):
-        main([str(source)])
+    with pytest.raises(SystemExit, match=message):
+        main([str(source), "--page", str(page), "--folder", str(tmp_path)])
+    assert page.read_text(encoding="utf-8") == f"{BEGIN}{END}"
+    assert {path.name for path in tmp_path.iterdir()} == {"evaluation.md", "results.json"}
+
+
+def test_no_section_claims_a_command_that_does_nothing() -> None:
+    # The module ``benchmarks.protocol`` is no command any more.
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    raw = json.loads((ROOT / "docs" / "benchmarks" / "protocol.json").read_text(encoding="utf-8"))
+    command = raw["about"]["command"]
+    assert f"- command: {command}" in text
+    assert text.count("python -m benchmarks.protocol") == 1
+    assert f"of commit {raw['about']['commit']} only" in command
 
 
 def test_the_benchmark_runs_the_command(

@@ -18,7 +18,9 @@ from protocol_standins import Engine, Scorer, folder, read
 from autovoice import weights
 from autovoice.cli import protocol as command
 from autovoice.errors import InputError
-from autovoice.eval.protocol import Standing, all_pairs, read_items
+from autovoice.eval.card import FORMAT
+from autovoice.eval.protocol import Standing, about, all_pairs, read_items
+from autovoice.eval.protocol import compare as protocol_compare
 from autovoice.eval.protocol import run as protocol_run
 
 
@@ -79,8 +81,12 @@ def test_a_run_writes_its_report_and_sums_up(
         "autovoice eval --protocol eval --pairs quick --report DIR --device cpu"
     )
     said = capsys.readouterr()
-    assert "similarity to the target  0.750" in said.out
+    (line,) = (line for line in said.out.splitlines() if line.startswith("similarity to the t"))
+    assert line.split()[:5] == ["similarity", "to", "the", "target", "0.750"]
     assert "gate similarity > 0.74:" in said.out
+    head = said.out.splitlines()[0]
+    assert head.startswith("mean ")
+    assert "  all pairs (8)  a cappella (5)  " in head
     assert "8 of 8 pairs done, 0 failed" in said.out
     lines = [line for line in said.err.splitlines() if line]
     assert len(lines) == 8
@@ -112,6 +118,32 @@ def test_runs_are_compared_and_failures_end_with_1(
     assert "the &lt;b&gt;voice&lt;/b&gt; cracked" in text
 
 
+def test_what_was_found_is_kept_when_the_comparison_fails(
+    audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert go(audio, tmp_path / "old", monkeypatch, only=("eva -> tom",)) == 0
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no comparison")
+
+    monkeypatch.setattr(protocol_compare, "compare", fail)
+    options = {"only": ("eva -> tom",), "compare": tmp_path / "old"}
+    with pytest.raises(RuntimeError, match="no comparison"):
+        go(audio, tmp_path / "new", monkeypatch, **options)
+    kept = json.loads((tmp_path / "new" / "results.json").read_text(encoding="utf-8"))
+    assert kept["counts"]["done"] == 1
+
+
+def test_rows_of_another_device_are_not_taken_for_this_ones(
+    audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for device, calls in (("cpu", 1), ("cpu", 0), ("cuda:0", 1)):
+        engine = Engine(device=device)
+        monkeypatch.setattr(about, "_processor", lambda device: device)
+        assert go(audio, tmp_path / "out", monkeypatch, engine=engine, only=("eva -> tom",)) == 0
+        assert len(engine.songs) == calls
+
+
 def test_a_run_that_is_stopped_says_how_it_goes_on(
     audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,10 +157,13 @@ def test_bad_requests_cost_no_work(
     audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, engine = tmp_path / "out", Engine()
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(json.dumps({"pairs": [{"key": "a"}], "format": FORMAT}), encoding="utf-8")
     for options, message in (
         ({"pairs": "some"}, "found 'some', expected quick or full"),
         ({"only": ("nobody",)}, "'nobody' fits no pair"),
         ({"compare": tmp_path / "none.json"}, "found no results"),
+        ({"compare": damaged}, "damaged.json: pair 1: found no key"),
     ):
         with pytest.raises(InputError, match=message):
             go(audio, out, monkeypatch, engine=engine, **options)

@@ -12,6 +12,7 @@ import pytest
 from protocol_standins import row
 
 from autovoice.errors import InputError
+from autovoice.eval.card import FORMAT
 from autovoice.eval.protocol import compare, results
 from autovoice.eval.protocol.columns import BY_KEY, GOALS, HEADLINE, badness
 from autovoice.eval.protocol.page import MAPS, heat, page, write_page
@@ -92,6 +93,34 @@ def test_results_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
         results.read(path)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "a -> x",
+        {"key": "a"},
+        {"key": "a", "source": "a", "target": "x"},
+        {**row("a"), "key": None},
+        {**row("a"), "figures": [0.1]},
+        row("a", cer="0.1"),  # type: ignore[arg-type]
+        row("a", cer=float("nan")),
+    ],
+)
+def test_a_row_that_cannot_be_compared_is_named(damaged: Any, tmp_path: Path) -> None:
+    failed = {key: each for key, each in row("b").items() if key != "figures"} | {"error": "no"}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"pairs": [row("a", cer=None), failed], "format": FORMAT}))
+    assert len(results.read(path)["pairs"]) == 2
+    path.write_text(json.dumps({"pairs": [row("a"), damaged], "format": FORMAT}))
+    with pytest.raises(InputError, match=r"results.json: pair 2: found no key, source, target"):
+        results.read(path)
+
+
+def test_heads_of_groups_have_the_number_of_pairs(rows: list[dict[str, Any]]) -> None:
+    sums = found(rows)
+    assert results.group_heads(sums) == ("all pairs (3)", {"song": "a cappella (3)"})
+    assert '<th class="num">a cappella (3)</th>' in page(sums)
+
+
 def test_keys_of_tables_are_measures() -> None:
     assert set(HEADLINE) | set(MAPS) | {goal.measure for goal in GOALS} <= set(BY_KEY)
     assert set(compare.JUDGED_BY) <= set(BY_KEY)
@@ -151,6 +180,45 @@ def test_the_same_interval_every_time() -> None:
     assert compare.interval(numbers) == compare.interval(numbers)
 
 
+def test_pairs_of_one_source_are_drawn_together() -> None:
+    rng = np.random.default_rng(5)
+    by_source = rng.normal(0.0, 1.0, 6)
+    numbers = np.repeat(by_source, 4) + rng.normal(0.0, 0.01, 24)
+    sources = [f"s{place}" for place in range(6) for _ in range(4)]
+    low, high = compare.interval(numbers, sources)
+    alone_low, alone_high = compare.interval(numbers)
+    # Six numbers are known and not 24: the interval is twice as wide.
+    assert (high - low) / (alone_high - alone_low) == pytest.approx(2.0, rel=0.1)
+    # Of unequal sources the mean is still that of pairs.
+    uneven = [*sources[:20], *sources[16:20]]
+    low, high = compare.interval(np.full(24, 0.5), uneven)
+    assert (low, high) == pytest.approx((0.5, 0.5))
+    # Four sources, or one pair for each: pairs are drawn.
+    for few in (["a", "b", "c", "d"] * 6, [str(place) for place in range(24)]):
+        assert compare.interval(numbers, few) == (alone_low, alone_high)
+
+
+def test_a_comparison_draws_by_source() -> None:
+    steps = [0.1, -0.1, 0.2, -0.2, 0.3, 0.3]
+    old = [row(f"s{k}", t, cer=0.5) for k in range(6) for t in "xyz"]
+    new = [row(f"s{k}", t, cer=0.5 + steps[k]) for k in range(6) for t in "xyz"]
+    (change,) = compare.compare(new, {"pairs": old}).changes
+    expected = compare.interval(np.array(steps))
+    assert (change.low, change.high) == pytest.approx(expected)
+
+
+def test_what_is_best_at_zero_is_compared_by_its_size() -> None:
+    old = [row(str(place), delay_s=-0.05) for place in range(6)]
+    new = [row(str(place), delay_s=0.02) for place in range(6)]
+    (change,) = compare.compare(new, {"pairs": old}).changes
+    assert (change.before, change.after) == pytest.approx((0.05, 0.02))
+    assert (change.low, change.high) == pytest.approx((-0.03, -0.03))
+    assert change.verdict == "better"
+    assert compare.heading("delay_s") == f"{BY_KEY['delay_s'].heading} (size)"
+    assert compare.heading("cer") == BY_KEY["cer"].heading
+    assert compare.printed_end("delay_s", 0.05) == "0.050"
+
+
 def test_few_pairs_give_no_verdict() -> None:
     (change,) = before_and_after(0.3, count=3).changes
     assert (change.low, change.high, change.verdict) == (None, None, "too few pairs")
@@ -187,18 +255,20 @@ def test_the_page_needs_nothing_else_and_escapes(
     rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     rows[0]["source"] = "<img src=x onerror=alert(1)>"
+    rows[2]["page"] = "b__y__0123"
     sums = found(rows)
     sums["comparison"] = compare.compare(rows, {"pairs": rows, "about": ABOUT}).to_json()
     (tmp_path / "cards").mkdir()
-    (tmp_path / "cards" / "b__y.html").write_text("a card")
+    for name in ("b__y__0123", "b__x__old"):
+        (tmp_path / "cards" / f"{name}.html").write_text("a card")
     text = write_page(sums, tmp_path).read_text()
     body = text[: text.rindex("<script")]  # the page's own stands at its end
     for foreign in ("<img", "<script", "http://", "https://", "@import", "secret"):
         assert foreign not in body
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     assert "&lt;script&gt;alert(1)" in text
-    assert 'href="cards/b__y.html"' in text
-    assert 'href="cards/b__x.html"' not in text
+    assert 'href="cards/b__y__0123.html"' in text
+    assert 'href="cards/b__x' not in text  # the row does not say that it is its own
     assert "1 of 4 pairs failed" in text
     assert "Against an earlier run" in text
     assert "Content-Security-Policy" in text

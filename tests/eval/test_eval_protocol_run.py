@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from protocol_standins import Engine, Scorer, folder, read
 
-from autovoice.errors import Cancelled, InputError, ResourceError, WeightsError
+from autovoice import io, weights
+from autovoice.errors import AutoVoiceError, Cancelled, InputError, ResourceError, WeightsError
 from autovoice.eval.protocol import Item, Pair, Run, Standing, all_pairs, read_items
 from autovoice.eval.protocol import run as protocol_run
-from autovoice.eval.protocol.about import about_run, commit
+from autovoice.eval.protocol.about import about_run, commit, made_with
+from autovoice.types import Audio
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +184,76 @@ def test_pages_of_cards_are_written_and_made_up_for(
         engine = Engine()
         Run(engine, Scorer(), tmp_path, cards=True, write=write).pairs(pairs[:1])
         assert len(engine.songs) == calls
-    assert [path.name for path in (tmp_path / "cards").iterdir()] == ["ann_acap__eva.html"]
+    (path,) = (tmp_path / "cards").iterdir()
+    assert path.name.startswith("ann_acap__eva__")
+
+
+def test_a_row_names_the_page_that_was_written_with_it(
+    items: tuple[Item, ...], tmp_path: Path
+) -> None:
+    pairs, names = all_pairs(items)[:1], []
+    for seconds in (None, 1.0):
+        run = Run(Engine(), Scorer(), tmp_path, cards=True, write=write, seconds=seconds)
+        names.append(run.pairs(pairs)[0]["page"])
+    assert {f"{name}.html" for name in names} == {p.name for p in (tmp_path / "cards").iterdir()}
+    assert names[0] != names[1]
+    (row,) = Run(Engine(), Scorer(), tmp_path, fresh=True).pairs(pairs)
+    assert row["page"] is None
+    assert not (tmp_path / "cards").exists()
+
+
+def test_fresh_deletes_nothing_but_pages(tmp_path: Path) -> None:
+    (tmp_path / "cards").mkdir()
+    for name in ("old.html", "mine.txt"):
+        (tmp_path / "cards" / name).touch()
+    Run(Engine(), Scorer(), tmp_path, fresh=True)
+    assert [path.name for path in (tmp_path / "cards").iterdir()] == ["mine.txt"]
+
+
+def test_rows_of_other_models_or_recordings_are_not_known(
+    items: tuple[Item, ...], tmp_path: Path
+) -> None:
+    pairs = [pair(items, "ann_acap", "eva"), pair(items, "made_mix", "tom")]
+
+    def converted(made_with: str) -> int:
+        engine = Engine()
+        Run(engine, Scorer(), tmp_path, items=items, made_with=made_with).pairs(pairs)
+        return len(engine.songs)
+
+    assert [converted(models) for models in ("one", "one", "two", "two")] == [2, 0, 2, 0]
+    names = ("ann_acap", "tom", "made_voc")  # a source, a target, a stem that judges the separator
+    for path in [item.path for name in names for item in items if item.name == name]:
+        sound = read(path)
+        io.write(Audio(sound.samples * np.float32(0.5), sound.sample_rate_hz), path)
+        assert [converted("two"), converted("two")] == [1, 0]
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_the_judge_lacks_ends_the_run_before_a_conversion(
+    items: tuple[Item, ...], tmp_path: Path
+) -> None:
+    class Lacking(Scorer):
+        def load(self) -> None:
+            raise AutoVoiceError("install the eval extra")
+
+    engine, pairs = Engine(), all_pairs(items)[:1]
+    with pytest.raises(AutoVoiceError, match="install the eval extra"):
+        Run(engine, Lacking(), tmp_path).pairs(pairs)
+    assert (engine.voices, engine.songs, (tmp_path / "rows.jsonl").exists()) == ([], [], False)
+    Run(Engine(), Scorer(), tmp_path).pairs(pairs)
+    assert Run(engine, Lacking(), tmp_path).pairs(pairs)  # nothing to judge, nothing lacking
+
+
+def test_another_device_or_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "voice-model.safetensors"
+    monkeypatch.setattr(weights, "bundled_index", lambda: {model.name: None})
+    monkeypatch.setattr(weights, "bundled", lambda name: tmp_path / name)
+    found = []
+    for content in (b"one", b"two"):
+        model.write_bytes(content)
+        found += [made_with("cpu"), made_with("cuda:0")]
+    assert len({*found}) == 4
+    assert made_with("cuda:0") == found[-1]
 
 
 def test_a_folder_of_rows_that_cannot_be_read_is_named(tmp_path: Path) -> None:

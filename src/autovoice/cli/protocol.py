@@ -77,11 +77,19 @@ def _converted(
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Run the pairs and return their rows, and what they were made with."""
     from autovoice.eval.protocol import Run
-    from autovoice.eval.protocol.about import about_run, commit
+    from autovoice.eval.protocol.about import about_run, commit, made_with
 
     engine, scorer = make_engine_and_scorer(device)
     with shown() as listener:
-        run = Run(engine, scorer, report, commit=commit(), progress=listener, **options)
+        run = Run(
+            engine,
+            scorer,
+            report,
+            commit=commit(),
+            made_with=made_with(engine.device),
+            progress=listener,
+            **options,
+        )
         try:
             rows = run.pairs(chosen)
         except KeyboardInterrupt:
@@ -103,9 +111,10 @@ def _finish(
     from autovoice.eval.protocol.compare import compare
     from autovoice.eval.protocol.page import write_page
 
+    results.write(found, report)
     if earlier is not None:
         found["comparison"] = compare(rows, earlier).to_json()
-    results.write(found, report)
+        results.write(found, report)
     page = write_page(found, report)
     if as_json:
         summary = {key: each for key, each in found.items() if key != "pairs"}
@@ -128,9 +137,13 @@ def make_engine_and_scorer(device: str) -> tuple[Any, Any]:
 def summary_lines(found: Mapping[str, Any]) -> list[str]:
     """Return means by group, verdicts of gates and, where there is one, the comparison."""
     from autovoice.eval.protocol.columns import BY_KEY, HEADLINE, printed
+    from autovoice.eval.protocol.compare import heading as compared
+    from autovoice.eval.protocol.compare import printed_end
+    from autovoice.eval.protocol.results import group_heads
 
-    groups = found["per"]["group"]
-    lines = [("mean", "all", *groups)]
+    everyone, heads = group_heads(found)
+    groups = {group: found["per"]["group"][group] for group in heads}
+    lines = [("mean", everyone, *heads.values())]
     for key in HEADLINE:
         if key in found["mean"]:
             unit = BY_KEY[key].unit
@@ -147,9 +160,9 @@ def summary_lines(found: Mapping[str, Any]) -> list[str]:
         text.append(f"gate {gate['name']} {gate['wanted']}: {counts}")
     for change in found.get("comparison", {}).get("changes", ()):
         if change["verdict"] in {"better", "worse"}:
-            was, now = (printed(change["measure"], change[end]) for end in ("before", "after"))
-            heading = BY_KEY[change["measure"]].heading
-            text.append(f"{change['verdict']}: {heading} {was} -> {now}")
+            key = change["measure"]
+            was, now = (printed_end(key, change[end]) for end in ("before", "after"))
+            text.append(f"{change['verdict']}: {compared(key)} {was} -> {now}")
     counts = found["counts"]
     text.append(f"{counts['done']} of {counts['pairs']} pairs done, {counts['failed']} failed")
     return text

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
+
+from autovoice import weights
+from autovoice.weights.files import sha256_of
 
 _ROOT = Path(__file__).resolve().parents[4]
 PACKAGES = ("autovoice", "torch", "numpy", "ctranslate2")
@@ -29,6 +34,32 @@ def about_run(device: str, command: str, root: Path = _ROOT) -> dict[str, str]:
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "command": command,
     }
+
+
+def made_with(device: str) -> str:
+    """Return sixteen hex digits that change with the device and with any model in use.
+
+    Bundled models are read, which takes a part of a second; of fetched ones the listed sums count.
+
+    Args:
+        device: where the networks run, such as ``cpu`` or ``cuda:0``.
+
+    Raises:
+        WeightsError: a bundled model is missing.
+    """
+    known = weights.registry()
+    fetched = {*weights.needed_by("convert"), *weights.needed_by("eval")}
+    bundled = sorted(weights.bundled_index())
+    return short_digest(
+        device,
+        *(f"{name} {sha256_of(weights.bundled(name))}" for name in bundled),
+        *(f"{name} {known[name].content_key}" for name in sorted(fetched)),
+    )
+
+
+def short_digest(*parts: str) -> str:
+    """Return sixteen hex digits that change with any of the parts."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def commit(root: Path = _ROOT) -> str:

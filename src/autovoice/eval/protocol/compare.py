@@ -1,4 +1,9 @@
-"""Put a run beside an earlier one: differences, how sure they are, and where it got worse."""
+"""Put a run beside an earlier one: differences, how sure they are, and where it got worse.
+
+Pairs of one source are not independent, so where a run has enough sources with several pairs each
+(``LEAST_SOURCES``), whole sources are drawn for the intervals and not single pairs. Some 30
+measures are compared at 95 % each: one or two verdicts come by chance when nothing has changed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autovoice.eval.protocol.columns import BY_KEY, COLUMNS, Row, badness, value
+from autovoice.eval.protocol.columns import BY_KEY, COLUMNS, Row, badness, printed, value
 from autovoice.eval.protocol.results import pair_name
 
 Verdict = Literal["better", "worse", "no clear change", "too few pairs", "for the record"]
@@ -18,6 +23,8 @@ RESAMPLES = 10_000
 SEED = 20_260_101
 # A bootstrap of fewer pairs than this says more of the draw than of the change.
 LEAST_PAIRS = 4
+# With fewer sources than this, pairs are drawn: whole sources would say more of the draw.
+LEAST_SOURCES = 5
 # What "got worse" is judged by: one measure for each thing that a listener hears.
 JUDGED_BY = ("pitch_median_cents", "pitch_within_50_cents", "similarity_gain", "cer", "distillmos")
 MOST_LOSERS = 5
@@ -26,7 +33,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Change:
-    """How the mean of a measure moved.
+    """How the mean of a measure moved; of a measure that is best at 0, the mean of its size.
 
     Args:
         measure: its key.
@@ -116,21 +123,46 @@ def compare(rows: Sequence[Row], earlier: Mapping[str, Any]) -> Comparison:
     )
 
 
-def interval(differences: Numbers) -> tuple[float, float]:
+def heading(key: str) -> str:
+    """Return what a comparison calls a measure; one that is best at 0 is compared by its size."""
+    sized = BY_KEY[key].better == "zero"
+    return f"{BY_KEY[key].heading} (size)" if sized else BY_KEY[key].heading
+
+
+def printed_end(key: str, number: float) -> str:
+    """Return a mean before or after as tables show it; a size has no sign."""
+    text = printed(key, number)
+    return text.lstrip("+-") if BY_KEY[key].better == "zero" else text
+
+
+def interval(differences: Numbers, sources: Sequence[str] = ()) -> tuple[float, float]:
     """Return the 95 % interval of the mean of paired differences, ``[N]``.
 
-    Pairs are drawn with replacement, 10,000 times, always from the same seed.
+    Drawn with replacement, 10,000 times, always from the same seed, are whole sources, each with
+    all its pairs, where there are at least five with more than one pair on average; else pairs.
 
-    Source: Efron, "Bootstrap methods: another look at the jackknife", 1979 (percentile interval).
+    Args:
+        differences: of each pair.
+        sources: of each pair. Default: draw pairs.
+
+    Source: Efron, "Bootstrap methods: another look at the jackknife", 1979 (percentile interval);
+    Field and Welsh, "Bootstrapping clustered data", 2007 (whole clusters).
     """
-    count = len(differences)
-    low, high = np.percentile(_draws(count) @ differences / count, [2.5, 97.5])
+    sums: Numbers = differences
+    counts = np.ones(len(differences))
+    names = list(dict.fromkeys(sources))
+    if LEAST_SOURCES <= len(names) < len(differences):
+        places = [names.index(source) for source in sources]
+        sums = np.bincount(places, differences).astype(np.float64)
+        counts = np.bincount(places).astype(np.float64)
+    draws = _draws(len(sums))
+    low, high = np.percentile((draws @ sums) / (draws @ counts), [2.5, 97.5])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=4)  # most measures have as many pairs as the one before
 def _draws(count: int) -> Numbers:
-    """Return how often each pair is drawn in each resample, ``[10000, N]``."""
+    """Return how often each pair or source is drawn in each resample, ``[10000, N]``."""
     drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
     places = drawn + count * np.arange(RESAMPLES)[:, None]
     counts = np.bincount(places.ravel(), minlength=RESAMPLES * count)
@@ -173,34 +205,35 @@ def _spread(pairs: Sequence[tuple[Row, Row]], key: str) -> float:
 def _change(key: str, pairs: Sequence[tuple[Row, Row]]) -> Change | None:
     """Compare one measure, None where no pair has it in both runs."""
     both = [
-        (old, new)
+        (old, new, after["source"])
         for before, after in pairs
         if (old := value(before, key)) is not None and (new := value(after, key)) is not None
     ]
     if not both:
         return None
-    was, now = (np.array(column) for column in zip(*both, strict=True))
-    low, high = interval(now - was) if len(both) >= LEAST_PAIRS else (None, None)
+    olds, news, sources = zip(*both, strict=True)
+    was, now = np.array(olds), np.array(news)
+    if BY_KEY[key].better == "zero":  # which side of 0 is no better than the other
+        was, now = abs(was), abs(now)
+    bounds = interval(now - was, sources) if len(both) >= LEAST_PAIRS else None
     return Change(
         measure=key,
         pairs=len(both),
         before=float(was.mean()),
         after=float(now.mean()),
         difference=float((now - was).mean()),
-        low=low,
-        high=high,
-        verdict=_verdict(key, was, now),
+        low=bounds[0] if bounds else None,
+        high=bounds[1] if bounds else None,
+        verdict=_verdict(key, bounds),
     )
 
 
-def _verdict(key: str, was: Numbers, now: Numbers) -> Verdict:
-    """Tell better from worse where the interval of the change in badness leaves out 0."""
+def _verdict(key: str, bounds: tuple[float, float] | None) -> Verdict:
+    """Tell better from worse where the interval leaves out 0."""
     if BY_KEY[key].better == "none":
         return "for the record"
-    if len(was) < LEAST_PAIRS:
+    if bounds is None:
         return "too few pairs"
-    worse = [badness(key, b) - badness(key, a) for a, b in zip(was, now, strict=True)]
-    low, high = interval(np.array(worse))
-    if low > 0.0:
-        return "worse"
-    return "better" if high < 0.0 else "no clear change"
+    if bounds[0] <= 0.0 <= bounds[1]:
+        return "no clear change"
+    return "better" if (bounds[0] > 0.0) == (BY_KEY[key].better == "higher") else "worse"

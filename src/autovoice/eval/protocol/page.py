@@ -11,8 +11,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from autovoice.eval.protocol.columns import BY_KEY, GOALS, HEADLINE, Row, printed, value
-from autovoice.eval.protocol.pairs import GROUPS
-from autovoice.eval.protocol.results import pair_name
+from autovoice.eval.protocol.compare import heading, printed_end
+from autovoice.eval.protocol.results import group_heads, pair_name
 from autovoice.eval.report.template import render, write_text
 
 FILE = "report.html"
@@ -39,7 +39,7 @@ def write_page(found: Mapping[str, Any], folder: Path) -> Path:
 
     Args:
         found: as ``results.results`` returns it, maybe with ``comparison`` of ``compare``.
-        folder: of the run; pages of cards in ``cards/`` are linked where they are there.
+        folder: of the run; a page in ``cards/`` is linked where the row names it as its own.
     """
     text = page(found, {path.stem for path in (folder / CARDS).glob("*.html")})
     return write_text(folder / FILE, text)
@@ -76,11 +76,11 @@ def page(found: Mapping[str, Any], cards: set[str] | frozenset[str] = frozenset(
 
 
 def link(row: Row, cards: set[str] | frozenset[str]) -> Markup:
-    """Return the name of a pair, as a link where its card has a page."""
-    slug, name = f"{row['source']}__{row['target']}", pair_name(row)
-    if slug not in cards:
+    """Return the name of a pair, as a link where the page that was written with it is there."""
+    own, name = row.get("page"), pair_name(row)
+    if own not in cards:
         return Markup("{}").format(name)
-    return Markup('<a href="{}/{}.html">{}</a>').format(CARDS, quote(slug), name)
+    return Markup('<a href="{}/{}.html">{}</a>').format(CARDS, quote(str(own)), name)
 
 
 def heat(key: str, number: float | None) -> str:
@@ -132,14 +132,14 @@ def _tile(key: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _means(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of means by group, with what the design sets as goals."""
-    groups = {name: GROUPS[name] for name in GROUPS if name in found["per"]["group"]}
+    everyone_head, groups = group_heads(found)
     rows = []
     for key in HEADLINE:
         if key in found["mean"]:
             cells = [_goal_cell(key, name, found["per"]["group"][name]) for name in groups]
             everyone = {"text": printed(key, found["mean"][key]["value"]), "status": "", "note": ""}
             rows.append({"measure": BY_KEY[key], "cells": [everyone, *cells]})
-    return {"heads": ["all pairs", *groups.values()], "rows": rows}
+    return {"heads": [everyone_head, *groups.values()], "rows": rows}
 
 
 def _goal_cell(key: str, group: str, means: Mapping[str, Any]) -> dict[str, str]:
@@ -248,7 +248,6 @@ def _comparison(
 def _shown(change: Mapping[str, Any]) -> dict[str, str]:
     """Return a change as the table shows it; differences have a sign, and one digit more."""
     measure = BY_KEY[change["measure"]]
-
     digits = int(measure.style.partition(".")[2][0]) + 1  # the style of every measure is {:.Nf}
 
     def signed(number: float | None) -> str:
@@ -259,10 +258,10 @@ def _shown(change: Mapping[str, Any]) -> dict[str, str]:
         interval = f"{signed(change['low'])} to {signed(change['high'])}"
     tone = {"better": "up", "worse": "down"}.get(change["verdict"], "muted")
     return {
-        "heading": measure.heading,
+        "heading": heading(measure.key),
         "unit": measure.unit,
-        "old": printed(measure.key, change["before"]),
-        "new": printed(measure.key, change["after"]),
+        "old": printed_end(measure.key, change["before"]),
+        "new": printed_end(measure.key, change["after"]),
         "moved": signed(change["difference"]),
         "interval": interval,
         "tone": tone,

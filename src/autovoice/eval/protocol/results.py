@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from autovoice.errors import InputError
 from autovoice.eval.card import FORMAT
 from autovoice.eval.protocol.columns import COLUMNS, Row, badness, value
+from autovoice.eval.protocol.pairs import GROUPS
 from autovoice.eval.report.template import write_text
 
 CSV_FILE, JSON_FILE = "results.csv", "results.json"
@@ -69,6 +72,15 @@ def grouped(rows: Sequence[Row], key: str) -> dict[str, dict[str, dict[str, Any]
     """Return means per value of ``key``: ``source``, ``target`` or ``group``."""
     names = dict.fromkeys(row[key] for row in rows)
     return {name: summed([row for row in rows if row[key] == name]) for name in names}
+
+
+def group_heads(found: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return heads of tables with the number of pairs: of all, and of each group that is there."""
+    counts = Counter(row["group"] for row in found["pairs"] if not row.get("error"))
+    heads: dict[str, str] = {
+        group: f"{GROUPS[group]} ({counts[group]})" for group in GROUPS if counts[group]
+    }
+    return f"all pairs ({counts.total()})", heads
 
 
 def worst(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
@@ -134,11 +146,36 @@ def read(path: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{file}: found no results ({error}); expected a {JSON_FILE}") from error
-    if not isinstance(found, dict) or not isinstance(found.get("pairs"), list):
+    if (
+        not isinstance(found, dict)
+        or not isinstance(found.get("pairs"), list)
+        or not isinstance(found.get("about", {}), dict)
+    ):
         raise InputError(f"{file}: found no list of pairs; expected a {JSON_FILE} of this command")
     if found.get("format") != FORMAT:
         raise InputError(
             f"{file}: found figures of format {found.get('format')}, expected {FORMAT}: "
             "their meaning has changed since; run the earlier version's protocol again"
         )
+    for number, row in enumerate(found["pairs"], start=1):
+        if not _is_row(row):
+            raise InputError(
+                f"{file}: pair {number}: found no key, source, target and figures (numbers or "
+                f"null); expected a {JSON_FILE} of this command, unchanged"
+            )
     return found
+
+
+def _is_row(row: object) -> bool:
+    """Tell whether a row has what a comparison reads; one that failed has no figures."""
+    if not isinstance(row, dict):
+        return False
+    named = all(isinstance(row.get(key), str) for key in ("key", "source", "target"))
+    figures = row.get("figures", {} if row.get("error") else None)
+    return named and isinstance(figures, dict) and all(map(_is_figure, figures.values()))
+
+
+def _is_figure(found: object) -> bool:
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return found is None
+    return isfinite(found)

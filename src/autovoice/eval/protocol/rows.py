@@ -20,8 +20,9 @@ FILE = "rows.jsonl"
 def key_of(pair: Pair, seconds: float | None) -> str:
     """Return what a row is known by: its pair, what is done to it, and the format of figures.
 
-    The commit is left out: a run goes on after a change elsewhere, and ``results.json`` tells when
-    rows are of several commits.
+    Runs are compared by it, so what a row was made with stands beside it (``inputs``) and not in
+    it. The commit is in neither: a run goes on after a change elsewhere, and ``results.json`` tells
+    when rows are of several commits.
     """
     return json.dumps([pair.source.name, pair.target.name, pair.group, seconds, FORMAT])
 
@@ -40,10 +41,15 @@ class Rows:
             self.path.unlink(missing_ok=True)
         self._rows = {row["key"]: row for row in self._read()}
 
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Return a row that is known and no error; what failed is tried again."""
+    def get(self, key: str, inputs: str) -> dict[str, Any] | None:
+        """Return a row that is known, made of the same inputs and no error.
+
+        What failed is tried again, and so is what was made with other models, on another device or
+        of other recordings.
+        """
         row = self._rows.get(key)
-        return None if row is None or row.get("error") else row
+        same = row is not None and row.get("inputs") == inputs and not row.get("error")
+        return row if same else None
 
     def keep(self, row: Mapping[str, Any]) -> None:
         """Add a row; the file is either the old one or the new one, never a part of it.

@@ -15,12 +15,14 @@ from autovoice.eval.card import FORMAT, Card, Kind
 from autovoice.eval.figure import Figure, NotApplicable, measured
 from autovoice.eval.length import length_error_samples
 from autovoice.eval.part import cut, most_active_part
+from autovoice.eval.protocol.about import short_digest
 from autovoice.eval.protocol.items import Item, known_stems
 from autovoice.eval.protocol.pairs import Pair
 from autovoice.eval.protocol.rows import Rows, key_of
 from autovoice.eval.report import write_card
 from autovoice.eval.separation import sdr_db, si_sdr_db
 from autovoice.types import Audio
+from autovoice.weights.files import sha256_of
 
 log = logging.getLogger(__name__)
 CARDS = "cards"
@@ -37,7 +39,7 @@ class Converter(Protocol):
 
 
 class Judge(Protocol):
-    """What a run needs of ``autovoice.eval.scorer.Scorer``."""
+    """What a run needs of ``autovoice.eval.scorer.Scorer``; ``load``, if any, comes first."""
 
     def card(
         self,
@@ -101,10 +103,13 @@ class Run:
         items: of the evaluation folder, in which the stems of mixes are looked up.
         seconds: convert only the most active part of each source of at most this length, in
             seconds; None for all of it.
-        cards: also write the page of each card, ``out/cards/SOURCE__TARGET.html``.
+        cards: also write the page of each card, ``out/cards/SOURCE__TARGET__DIGEST.html``; the
+            digest is of settings and inputs, and the row has the name.
         write: writes such a page. Default: ``report.write_card``.
-        fresh: forget what an earlier run found.
+        fresh: forget what an earlier run found, and delete its pages of cards.
         commit: of the code, put into each row.
+        made_with: stands for models and device (``about.made_with``); rows of others, or of other
+            recordings, are not known.
         progress: hears how far it is, before each pair and after it.
     """
 
@@ -120,14 +125,19 @@ class Run:
         write: CardWriter | None = None,
         fresh: bool = False,
         commit: str = "unknown",
+        made_with: str = "",
         progress: Callable[[Standing], None] | None = None,
     ) -> None:
         self.engine, self.scorer, self.out, self.items = engine, scorer, out, items
         self.seconds, self.cards, self.commit = seconds, cards, commit
         self.write: CardWriter = write or write_card
+        self.made_with = made_with
         self._rows = Rows(out, fresh=fresh)
+        if fresh:
+            _delete_pages(out / CARDS)
         self._progress = progress or (lambda _: None)
         self._targets: dict[str, tuple[Any, Audio]] = {}
+        self._sums: dict[Path, str] = {}
 
     def pairs(self, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
         """Convert and judge every pair that is not known, and return the rows of all.
@@ -137,6 +147,7 @@ class Run:
 
         Raises:
             WeightsError, ResourceError, Cancelled: no other pair would fare better.
+            AutoVoiceError: the ``eval`` extra is not installed.
         """
         begin_s = time.perf_counter()
         known = {pair: self._known(pair) for pair in pairs}
@@ -149,6 +160,9 @@ class Run:
             left_s = ahead_s * spent_s / heard_s if heard_s else None if ahead_s else 0.0
             self._progress(Standing(done, len(pairs), failed, spent_s, left_s, pair, row))
 
+        load = getattr(self.scorer, "load", None)
+        if todo and load is not None:
+            load()  # what the judge lacks is said before the first conversion
         for pair in todo:
             tell(pair)
             rows[pair] = self._row(pair)
@@ -161,9 +175,25 @@ class Run:
         return [rows[pair] for pair in pairs]
 
     def _known(self, pair: Pair) -> dict[str, Any] | None:
-        row = self._rows.get(key_of(pair, self.seconds))
-        lacks_page = self.cards and not (self.out / CARDS / f"{pair.slug}.html").is_file()
-        return None if lacks_page else row
+        row = self._rows.get(key_of(pair, self.seconds), self._inputs(pair))
+        if row is None or not self.cards:
+            return row
+        return row if (self.out / CARDS / f"{row.get('page')}.html").is_file() else None
+
+    def _inputs(self, pair: Pair) -> str:
+        """Return a digest of models, device, and the recordings of a pair."""
+        stems = known_stems(self.items, pair.source) if pair.separate else None
+        items = (pair.source, pair.target, *(stems or ()))
+        return short_digest(self.made_with, *(self._sum(item.path) for item in items))
+
+    def _sum(self, path: Path) -> str:
+        """Return the SHA-256 of a recording; each is read once for it."""
+        if path not in self._sums:
+            try:
+                self._sums[path] = sha256_of(path)
+            except OSError:  # its pairs fail when they are converted, and say why
+                self._sums[path] = ""
+        return self._sums[path]
 
     def _sound_s(self, pairs: Sequence[Pair]) -> float:
         most_s = float("inf") if self.seconds is None else self.seconds
@@ -173,6 +203,7 @@ class Run:
         """Return the row of a pair; of one that fails, with the reason."""
         head: dict[str, Any] = {
             "key": key_of(pair, self.seconds),
+            "inputs": self._inputs(pair),
             "source": pair.source.name,
             "target": pair.target.name,
             "kind": pair.kind,
@@ -184,7 +215,8 @@ class Run:
             "error": None,
         }
         try:
-            return {**head, **self._found(pair)}
+            page = f"{pair.slug}__{short_digest(head['key'], head['inputs'])}"
+            return {**head, **self._found(pair, page), "page": page if self.cards else None}
         except (WeightsError, ResourceError, Cancelled):
             raise
         except Exception as error:  # whatever it was, the other pairs are still wanted
@@ -192,7 +224,7 @@ class Run:
             log.debug("%s", pair.name, exc_info=True)
             return {**head, "error": f"{type(error).__name__}: {error}"}
 
-    def _found(self, pair: Pair) -> dict[str, Any]:
+    def _found(self, pair: Pair, page: str) -> dict[str, Any]:
         voice, reference = self._target(pair.target)
         song = io.read(pair.source.path)
         span = most_active_part(song, song.seconds if self.seconds is None else self.seconds)
@@ -216,7 +248,7 @@ class Run:
         whole = measured(length_error_samples(done.audio, song))
         card = replace(card, figures={**card.figures, "length_error_samples": whole})
         score_s = time.perf_counter() - begin_s
-        page_s = self._write_page(pair, card, output, source, reference)
+        page_s = self._write_page(page, card, output, source, reference)
         figures = {
             **card.figures,
             **self._separation(pair, done, span),
@@ -260,13 +292,13 @@ class Run:
         }
 
     def _write_page(
-        self, pair: Pair, card: Card, output: Audio, source: Audio, reference: Audio
+        self, page: str, card: Card, output: Audio, source: Audio, reference: Audio
     ) -> float:
         """Write the card's page where it is wanted and return the seconds that it took."""
         begin_s = time.perf_counter()
         if self.cards:
             sounds = {"output": output, "source": source, "reference": reference}
-            self.write(card, self.out / CARDS, pair.slug, **sounds)
+            self.write(card, self.out / CARDS, page, **sounds)
         return time.perf_counter() - begin_s
 
 
@@ -275,6 +307,14 @@ def _attempt(measure: Callable[[Audio, Audio], float], estimate: Audio, truth: A
         return measured(measure(estimate, truth))
     except NotApplicable as reason:
         return Figure(None, str(reason))
+
+
+def _delete_pages(folder: Path) -> None:
+    """Delete the pages in a folder, and the folder when nothing else is in it."""
+    for page in folder.glob("*.html"):
+        page.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _tidy(seconds: float) -> float:
