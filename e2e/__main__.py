@@ -24,7 +24,7 @@ from e2e.known import Key, KnownError, Shortfall, dump, load, record
 from e2e.materials import EVAL_FOLDER, Materials
 from e2e.records import Outcome
 from e2e.report import Results
-from e2e.runner import USAGE, Summary, run, summarise
+from e2e.runner import GONE, USAGE, Summary, run, summarise
 from e2e.setting import Setting, Workflow
 
 log = logging.getLogger("e2e")
@@ -94,7 +94,7 @@ def _run(
 
     def after(so_far: list[Outcome]) -> None:
         outcomes[:] = so_far
-        summary = summarise(outcomes, known)
+        summary = summarise(outcomes, known, all_cases=not chosen.full)
         results.write(outcomes, summary, complete=False)
         _tell(outcomes[-1], summary)
 
@@ -106,7 +106,7 @@ def _run(
         return outcomes, INTERRUPTED
     finally:
         _keep(work, chosen.keep_audio)
-    summary = summarise(outcomes, known)
+    summary = summarise(outcomes, known, all_cases=not chosen.full)
     results.write(outcomes, summary, complete=True)
     _tell_all(summary, results)
     return outcomes, summary.code
@@ -132,9 +132,14 @@ def _earlier(path: Path | None, known: Mapping[Key, Shortfall]) -> Mapping[Key, 
 
 
 def _keep(work: Path, folder: Path | None) -> None:
-    if folder is not None:
-        shutil.copytree(work, folder, dirs_exist_ok=True)
-    shutil.rmtree(work, ignore_errors=True)
+    """Copy what was written, where that is asked for; that it cannot be must not end the run."""
+    try:
+        if folder is not None:
+            shutil.copytree(work, folder, dirs_exist_ok=True)
+    except OSError as error:
+        log.error("--keep-audio %s: not all could be copied (%s)", folder, error)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _tell(outcome: Outcome, summary: Summary) -> None:
@@ -148,6 +153,9 @@ def _tell(outcome: Outcome, summary: Summary) -> None:
         log.info("  %s: %s, %s: %s", each.ruling, each.case, each.verdict.gate, found)
         if each.note and each.ruling == "failed":
             log.info("    %s", each.note)
+    for entry in summary.gone:
+        if entry.workflow == outcome.workflow:
+            log.info("  failed: %s, %s: listed, but %s", entry.case, entry.gate, GONE)
 
 
 def _tell_all(summary: Summary, results: Results) -> None:

@@ -48,6 +48,11 @@ def read(path: Path) -> Audio | None:
     return Audio(np.ascontiguousarray(samples.T), rate_hz)
 
 
+def exists(output: Audio | None, name: str = "output") -> Verdict:
+    """Check that a file was written."""
+    return truth(f"{name}: exists", output is not None, "a file", "no file was written")
+
+
 def file_checks(output: Audio | None, source: Audio, name: str = "output") -> list[Verdict]:
     """Check that a file is there, as long as its source, finite, and neither silent nor too loud.
 
@@ -56,7 +61,7 @@ def file_checks(output: Audio | None, source: Audio, name: str = "output") -> li
         source: what it was made of.
         name: what to call it.
     """
-    there = truth(f"{name}: exists", output is not None, "a file", "no file was written")
+    there = exists(output, name)
     if output is None:
         return [there]
     found = f"{output.channels} x {output.length_samples} at {output.sample_rate_hz} Hz"

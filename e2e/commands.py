@@ -56,6 +56,8 @@ class Done:
 class Command:
     """The command line, with a folder of stored voices of its own.
 
+    The cache is the user's: ``AUTOVOICE_CACHE_DIR`` would move the weights along with the measures.
+
     Args:
         data: where voices are stored.
         timeout_s: a command that takes longer is ended, and its workflow errored.

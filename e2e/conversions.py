@@ -98,8 +98,10 @@ def scored(
         share: of its time that this case took.
     """
     begin = time.perf_counter()
-    output, source = recordings
-    if not (output.is_file() and source.is_file()):
+    missing = ", ".join(path.name for path in recordings if not path.is_file())
+    there = checks.truth("card: its recordings exist", not missing, "files", f"without {missing}")
+    verdicts = [*verdicts, there]
+    if missing:
         return Case(job.name, tuple(verdicts), commands=(done.words,))
     card, more = _carded(setting, job, recordings, result)
     timings = {"command": done.seconds * share, "command, cpu": done.cpu_s * share}
@@ -163,7 +165,8 @@ def evaluated(
     if done.code not in {0, 1}:
         raise CommandFailed(f"{done.words}: exit code {done.code}\n{done.stderr[-1500:]}")
     card = done.json()
-    wanted = int(any(gate["status"] == "fail" for gate in card["gates"]))
+    found = {gate["status"] for gate in card["gates"]}
+    wanted = int("fail" in found or "pass" not in found)
     told = checks.truth(
         "eval: exit code of --gate", done.code == wanted, str(wanted), str(done.code)
     )

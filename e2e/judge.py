@@ -18,8 +18,9 @@ class CardJudge:
     """Score results as the command line does; nothing is loaded before the first.
 
     Args:
-        cache: what is found out about sources and references is kept there. Of the run alone, so
-            that what an earlier version measured cannot speak for this one.
+        cache: what is found out about sources and references is kept there. Of this process and
+            run alone; the cards that commands make use the user's cache, whose entries are told
+            apart by the version of each measure.
     """
 
     def __init__(self, cache: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from e2e.records import Outcome, Verdict, verdicts
 
@@ -24,7 +24,8 @@ else:
 Key = tuple[str, str, str]
 Ruling = Literal["passed", "failed", "known shortfall", "not applicable"]
 HEADER = """\
-# Gates that are missed today: `scripts/run_e2e_tests.sh --known e2e/known_shortfalls.toml`.
+# Gates that are missed today: `scripts/run_e2e_tests.sh --known e2e/known_shortfalls.toml`. Those
+# that pass narrowly are listed too, since another machine may see them fail.
 # A listed gate may fail down to its bound; worse fails the run, and so does passing by more than
 # the margin, until the entry is removed. Thresholds stay where they are (gates.toml).
 # Written anew by `scripts/run_e2e_tests.sh --write-known FILE`; review what it writes.
@@ -151,17 +152,47 @@ def not_seen(known: Mapping[Key, Shortfall], ruled: Iterable[Ruled]) -> list[Sho
     return [entry for key, entry in known.items() if key not in seen]
 
 
-# By how much a value may move from machine to machine and is still the same, and how far the
-# bound lies from what was measured: a share of the value, and at least an amount. The root mean
-# square of a short cut is decided by a few frames of an octave slip: the same model read 29 and
-# 44 Hz on one cut with two draws of the noise in its breaths.
+def gone(known: Mapping[Key, Shortfall], outcomes: Sequence[Outcome]) -> list[Shortfall]:
+    """Return the entries whose workflow was run to its end and has no such case any more.
+
+    A case that could not be run for want of its recordings is still a case.
+    """
+    ended = {each.workflow for each in outcomes if each.ran and not each.errored and not each.why}
+    cases = {(each.workflow, case.name) for each in outcomes for case in each.cases}
+    return [
+        entry
+        for entry in known.values()
+        if entry.workflow in ended and (entry.workflow, entry.case) not in cases
+    ]
+
+
+class Slack(NamedTuple):
+    """How far values of one gate move from machine to machine.
+
+    Args:
+        margin: of entries; see ``Shortfall``.
+        near: a gate that passes by less is listed too.
+        share, least: how far the bound lies from what was measured: a share of the value, and at
+            least an amount.
+    """
+
+    margin: float
+    near: float
+    share: float
+    least: float
+
+
+# The root mean square of a short cut is decided by a few frames of an octave slip: the same model
+# read 29 and 44 Hz on one cut with two draws of the noise in its breaths. No margin under the whole
+# threshold of 10 Hz fits that, so a listed pitch gate that passes never fails the run, since there
+# is nothing below 0 Hz; whether it may leave the list is for the review of --write-known to say.
 SLACK = {
-    "pitch": (3.0, 0.60, 3.0),
-    "similarity": (0.02, 0.0, 0.04),
-    "naturalness": (0.1, 0.0, 0.2),
-    "intelligibility": (0.02, 0.0, 0.04),
+    "pitch": Slack(10.0, 3.0, 0.60, 3.0),
+    "similarity": Slack(0.02, 0.02, 0.0, 0.04),
+    "naturalness": Slack(0.1, 0.1, 0.0, 0.2),
+    "intelligibility": Slack(0.02, 0.02, 0.0, 0.04),
 }
-_ANY_SLACK = (0.0, 0.10, 0.0)
+_ANY_SLACK = Slack(0.0, 0.0, 0.10, 0.0)
 
 
 def record(
@@ -190,22 +221,22 @@ def record(
         if not judged or verdict.value is None or verdict.limit is None:
             continue
         lower_is_better, threshold = verdict.limit
-        margin, share, least = slack(verdict.gate)
-        if verdict.status == "pass" and abs(threshold - verdict.value) >= margin:
+        moves = slack(verdict.gate)
+        if verdict.status == "pass" and abs(threshold - verdict.value) >= moves.near:
             continue
-        by = max(share * abs(verdict.value), least) * (1.0 if lower_is_better else -1.0)
+        by = max(moves.share * abs(verdict.value), moves.least) * (1.0 if lower_is_better else -1.0)
         new = Shortfall(*key, 0.0, 0.0, 0.0, reason, mended_by)
         entries[key] = replace(
             earlier.get(key, new),
             measured=round(verdict.value, 4),
             bound=round(verdict.value + by, 4),
-            margin=margin,
+            margin=moves.margin,
         )
     return dict(sorted(entries.items()))
 
 
-def slack(gate: str) -> tuple[float, float, float]:
-    """Return margin, share and least amount for a gate by its name."""
+def slack(gate: str) -> Slack:
+    """Return how far a gate's values move, by its name."""
     return next((given for name, given in SLACK.items() if name in gate.lower()), _ANY_SLACK)
 
 

@@ -72,7 +72,8 @@ class Materials:
         Raises:
             NotApplicable: the recording is shorter.
         """
-        target = self.work / f"{path.stem}@{begin_s:g}-{end_s:g}{suffix}"
+        channels = "-mono" if mono else ""
+        target = self.work / f"{path.stem}@{begin_s:g}-{end_s:g}{channels}{suffix}"
         if target.is_file():
             return target
         audio = io.read(path)

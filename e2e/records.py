@@ -12,7 +12,7 @@ Status = Literal["pass", "fail", "not applicable"]
 State = Literal["passed", "known shortfall", "failed", "errored", "not applicable"]
 # quality: a gate of the score card; check: a promise about files, exit codes and lengths.
 Group = Literal["quality", "check"]
-_LIMIT = re.compile(r"^\s*(<=|>=|<|>)\s*([-+]?[\d.]+)")
+_LIMIT = re.compile(r"^\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 
 
 @dataclass(frozen=True)

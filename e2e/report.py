@@ -13,7 +13,7 @@ from typing import Any
 from autovoice.eval.measures import BY_KEY, printed
 from e2e.known import Ruled
 from e2e.records import Case, Outcome
-from e2e.runner import Summary
+from e2e.runner import GONE, Summary
 
 FORMAT = 1
 # What the table of figures shows; the JSON has all.
@@ -69,6 +69,7 @@ class Results:
             "counts": summary.counts,
             "workflows": [_workflow(outcome, summary) for outcome in outcomes],
             "listed_but_not_run": [asdict(entry) for entry in summary.not_seen],
+            "listed_but_gone": [asdict(entry) for entry in summary.gone],
         }
         text = json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
         _replace(self.json, text + "\n")
@@ -189,7 +190,8 @@ def _left_out(outcomes: Sequence[Outcome], summary: Summary) -> Iterator[str]:
     if summary.not_seen:
         yield "\n## Listed as known shortfalls, not run\n"
         for entry in summary.not_seen:
-            yield f"- {entry.workflow}, {entry.case}, {entry.gate}"
+            said = f": FAILED, {GONE}" if entry in summary.gone else ""
+            yield f"- {entry.workflow}, {entry.case}, {entry.gate}{said}"
 
 
 def _cell(text: str) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autovoice.eval.figure import NotApplicable
-from e2e.known import Key, Ruled, Shortfall, not_seen, rule
+from e2e.known import Key, Ruled, Shortfall, gone, not_seen, rule
 from e2e.records import Case, Outcome, State
 from e2e.setting import Setting, Workflow
 
 log = logging.getLogger("e2e")
 OK, FAILED, USAGE, NOTHING_RAN = 0, 1, 2, 3
+GONE = "there is no such case any more: remove it from the list of known shortfalls"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Summary:
     """What a run comes to.
 
     Args:
-        code: exit code: 0, 1 (a gate failed or a workflow errored), 3 (nothing was judged).
+        code: exit code: 0, 1 (a gate failed, a workflow errored, or a listed case is gone), 3
+            (nothing was judged).
         verdict: the same in words.
         states: of the workflows by name.
         ruled: every gate with what it means.
         counts: of workflows and gates.
         not_seen: listed shortfalls whose case was not run.
+        gone: those of them whose workflow has no such case any more.
     """
 
     code: int
@@ -36,6 +39,7 @@ class Summary:
     ruled: Sequence[Ruled]
     counts: Mapping[str, Mapping[str, int]]
     not_seen: Sequence[Shortfall] = ()
+    gone: Sequence[Shortfall] = ()
 
 
 def run(
@@ -70,20 +74,33 @@ def run_one(workflow: Workflow, setting: Setting) -> Outcome:
         log.debug("%s", traceback.format_exc())
         why, errored = f"{type(error).__name__}: {error}", True
     seconds = time.perf_counter() - begin
+    bare = ", ".join(case.name for case in cases if not case.why_not and not case.verdicts)
+    if bare and not errored:
+        why, errored = f"no verdict at all on {bare}", True
     if not why and not any(not case.why_not for case in cases):
         why = "; ".join(dict.fromkeys(case.why_not for case in cases)) or "it yielded no case"
     about = workflow.about.strip().partition("\n")[0]
     return Outcome(workflow.name, about, tuple(cases), seconds, why, errored)
 
 
-def summarise(outcomes: Sequence[Outcome], known: Mapping[Key, Shortfall]) -> Summary:
+def summarise(
+    outcomes: Sequence[Outcome], known: Mapping[Key, Shortfall], *, all_cases: bool = True
+) -> Summary:
     """Decide.
 
     The run fails when a gate fails that is not a known shortfall within its bound, when a listed
-    one passes, when a workflow errored, and when no quality gate was judged at all.
+    one passes or its case is gone, when a workflow errored, and when no quality gate was judged at
+    all.
+
+    Args:
+        outcomes: what was measured.
+        known: gates that may be missed.
+        all_cases: whether a workflow that was run to its end has shown every case that may be
+            listed; the list is that of the quick suite, and the full one has other cuts.
     """
     ruled = rule(outcomes, known)
-    states = {outcome.workflow: _state(outcome, ruled) for outcome in outcomes}
+    lost = gone(known, outcomes) if all_cases else []
+    states = {outcome.workflow: _state(outcome, ruled, lost) for outcome in outcomes}
     judged = sum(
         each.verdict.group == "quality" and each.verdict.status != "not applicable"
         for each in ruled
@@ -95,14 +112,16 @@ def summarise(outcomes: Sequence[Outcome], known: Mapping[Key, Shortfall]) -> Su
     elif not judged:
         code, verdict = NOTHING_RAN, "NOTHING RAN: no quality gate was judged"
     counts = {"workflows": _workflow_counts(outcomes, states), "gates": _gate_counts(ruled)}
-    return Summary(code, verdict, states, ruled, counts, not_seen(known, ruled))
+    cases, gates = counts["workflows"]["cases_not_applicable"], counts["gates"]["not_applicable"]
+    verdict = f"{verdict}; not applicable: {cases} cases, {gates} gates"
+    return Summary(code, verdict, states, ruled, counts, not_seen(known, ruled), lost)
 
 
-def _state(outcome: Outcome, ruled: Sequence[Ruled]) -> State:
+def _state(outcome: Outcome, ruled: Sequence[Ruled], lost: Sequence[Shortfall]) -> State:
     rulings = {each.ruling for each in ruled if each.workflow == outcome.workflow}
     if outcome.errored:
         return "errored"
-    if "failed" in rulings:
+    if "failed" in rulings or any(entry.workflow == outcome.workflow for entry in lost):
         return "failed"
     if not outcome.ran:
         return "not applicable"

@@ -49,9 +49,11 @@ def _complete(found: dict[str, Any], songs: list[Path]) -> Iterator[Verdict]:
 
 
 def _one(setting: Setting, song: Path, result: dict[str, Any], done: Done, count: int) -> Case:
-    source, cover = io.read(song), Path(result["output"])
-    # A lossy format may peak higher than what it was given, so covers here are WAV and FLAC.
-    verdicts = checks.file_checks(checks.read(cover), source) if cover.suffix != ".mp3" else []
+    path = Path(result["output"])
+    cover = checks.read(path)
+    # A lossy format may peak higher than what it was given, so only that it is there is checked.
+    lossy = path.suffix == ".mp3"
+    verdicts = [checks.exists(cover)] if lossy else checks.file_checks(cover, io.read(song))
     stems = setting.folder / "batch" / "stems" / song.stem
     job = Job(f"{song.name} -> {VOICE}", song, VOICE, embedding(VOICE), mixed=True)
     ours = (stems / "converted.wav", stems / "vocals.wav")

@@ -13,7 +13,7 @@ import pytest
 from autovoice import io
 from autovoice.cli.main import main
 from autovoice.engine import Engine
-from autovoice.errors import AutoVoiceError, WeightsError
+from autovoice.errors import AutoVoiceError, Cancelled, WeightsError
 from autovoice.eval.scorer import Scorer
 
 sys.path.append(str(Path(__file__).parents[1] / "eval"))
@@ -156,3 +156,67 @@ def test_a_conversion_without_a_card_is_not_lost(
         assert [str(error) in each["error"] for each in result["failed"]] == [True, True]
     assert strict((tmp_path / "reports" / "song.json").read_text(encoding="utf-8")) == whole[0]
     assert io.read(tmp_path / "c" / "song.wav").length_samples == 2 * 44_100
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OSError("disk full"), 1), (RuntimeError("odd"), 1), (MemoryError(), 4)]
+)
+def test_whatever_breaks_the_card_a_batch_goes_on(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("autovoice.cli.cards.write_report", fail)
+    found, out, err = run(
+        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        "--report", tmp_path / "reports", "--json",
+    )  # fmt: skip
+    assert found == code
+    assert err.count(f"converted, but without a card: {type(error).__name__}: ") == 2
+    assert len(strict(out)["results"]) == len(strict(out)["failed"]) == 2
+
+
+def test_who_cancels_at_the_card_wants_no_more_songs(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise Cancelled("asked to stop")
+
+    monkeypatch.setattr("autovoice.cli.cards.write_report", fail)
+    found, _, _ = run(
+        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        "--report", tmp_path / "reports",
+    )  # fmt: skip
+    assert found == 130
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["song.wav"]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_conversion(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    converts: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "reports" / "song.json").mkdir(parents=True)  # a folder is in its place
+    found, out, err = run(
+        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        "--report", tmp_path / "reports", "--json",
+    )  # fmt: skip
+    assert found == 1
+    assert "converted, but without a report" in err
+    assert [len(strict(out)[key]) for key in ("results", "failed")] == [2, 1]
+    assert [path for path in (tmp_path / "reports").iterdir() if path.suffix == ".tmp"] == []

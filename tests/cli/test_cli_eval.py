@@ -125,11 +125,12 @@ def test_a_failed_gate_is_shown_and_changes_the_exit_code_only_on_demand(
     assert judged(capfd, files, "--gate", "--semitones", "-12")[0] == 0
 
 
-def test_gates_that_do_not_apply_give_their_reason(
+def test_gates_that_do_not_apply_give_their_reason_and_are_no_pass(
     capfd: pytest.CaptureFixture[str], made: list[tuple[str, bool]], files: dict[str, Path]
 ) -> None:
-    code, out, _ = judged(capfd, files, "--gate", out=files["silent"])
-    assert code == 0
+    assert judged(capfd, files, out=files["silent"])[::2] == (0, "")
+    code, out, err = judged(capfd, files, "--gate", out=files["silent"])
+    assert (code, err) == (1, "error: --gate: no gate could be judged; the card says why\n")
     assert "not applicable  pitch" in out
     assert "the output is silent" in out
 

@@ -45,9 +45,16 @@ def is_unjudged(setting: Setting) -> Iterator[Case]:
     yield Case("silent", (check(), quality(None, "not applicable")))
 
 
+def says_nothing(setting: Setting) -> Iterator[Case]:
+    yield Case("mute")
+    yield Case("good", (quality(3.0, "pass"),))
+
+
 def is_interrupted(setting: Setting) -> Iterator[Case]:
     raise KeyboardInterrupt
 
 
-_ALL = (passes, fails, breaks_a_promise, errs, is_absent, is_unjudged, is_interrupted)
+_ALL = (
+    passes, fails, breaks_a_promise, errs, is_absent, is_unjudged, says_nothing, is_interrupted,
+)  # fmt: skip
 WORKFLOWS = tuple(Workflow(run.__name__, "A stand-in.", run) for run in _ALL)

@@ -115,6 +115,8 @@ def test_gates_of_a_card_become_verdicts() -> None:
 
 def test_limits_are_read_and_infinity_is_refused() -> None:
     assert Verdict("a", "check", "<= -1 dBTP", -2.0, "pass").limit == (True, -1.0)
+    assert Verdict("a", "check", "<= 1.12e-06", 0.0, "pass").limit == (True, 1.12e-06)
+    assert Verdict("a", "check", "> .5E+1 eggs", 6.0, "pass").limit == (False, 5.0)
     assert Verdict("a", "check", "a file", None, "pass").limit is None
     with pytest.raises(ValueError, match="finite"):
         Verdict("a", "check", "< 1", float("inf"), "fail")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standin_workflows
 from e2e.__main__ import main
+from e2e.known import Shortfall, dump
 from e2e.runner import FAILED, NOTHING_RAN, OK, USAGE
 
 from e2e import report
@@ -44,6 +46,7 @@ def result(out: Path) -> dict[str, Any]:
         (["is_unjudged"], NOTHING_RAN),
         (["is_unjudged", "passes"], OK),
         (["is_unjudged", "errs"], FAILED),
+        (["says_nothing"], FAILED),
     ],
 )
 def test_the_exit_code_tells_what_happened(tmp_path: Path, names: list[str], code: int) -> None:
@@ -51,9 +54,8 @@ def test_the_exit_code_tells_what_happened(tmp_path: Path, names: list[str], cod
     found = result(tmp_path)
     assert found["complete"] is True
     assert found["exit_code"] == code
-    assert [each["name"] for each in found["workflows"]] == sorted(
-        names, key=["passes", "fails", "breaks_a_promise", "errs", "is_absent", "is_unjudged"].index
-    )
+    order = [workflow.name for workflow in standin_workflows.WORKFLOWS]
+    assert [each["name"] for each in found["workflows"]] == sorted(names, key=order.index)
 
 
 def test_counts_figures_and_reasons_are_written(tmp_path: Path) -> None:
@@ -128,6 +130,31 @@ def test_a_crash_of_the_runner_leaves_what_it_had(
         run(tmp_path, "passes", "fails")
     assert [each["name"] for each in result(tmp_path)["workflows"]] == ["passes"]
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_audio_that_cannot_be_kept_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, kept, out = tmp_path / "work", tmp_path / "kept", tmp_path / "out"
+    work.mkdir()
+    kept.write_text("no folder", encoding="utf-8")
+    monkeypatch.setattr("e2e.__main__.tempfile.mkdtemp", lambda prefix: str(work))
+    assert run(out, "passes", more=("--keep-audio", kept)) == OK
+    assert result(out)["complete"] is True
+    assert "passed; not applicable: 0 cases, 0 gates" in capsys.readouterr().out
+    assert not work.exists()
+
+
+def test_a_listed_case_that_is_gone_is_told(tmp_path: Path) -> None:
+    known, out = tmp_path / "known.toml", tmp_path / "out"
+    entry = Shortfall("passes", "renamed", "pitch", 20.0, 23.0, 0.5, "Slips.", "work")
+    known.write_text(dump([entry]), encoding="utf-8")
+    assert run(out, "passes", more=("--known", known)) == FAILED
+    assert [each["case"] for each in result(out)["listed_but_gone"]] == ["renamed"]
+    (page,) = out.glob("*.md")
+    told = "- passes, renamed, pitch: FAILED, there is no such case any more"
+    assert told in page.read_text(encoding="utf-8")
+    assert run(tmp_path / "full", "passes", more=("--known", known, "--full")) == OK
 
 
 def test_wrong_usage_runs_nothing(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from e2e.materials import Materials
 from e2e.records import Case
 from e2e.runner import run_one
 from e2e.setting import Setting, Workflow
-from e2e.workflows import speak
+from e2e.workflows import batch, speak
 
 from autovoice import io
 from autovoice.cli import main as cli
@@ -91,8 +91,40 @@ def test_a_conversion_is_checked_and_scored(tmp_path: Path, song: Path, scored_b
 
 def test_no_file_is_a_failed_check_and_needs_no_card(tmp_path: Path, song: Path) -> None:
     case = convert(setting(tmp_path, Copying(silent=True)), Job("a", song, "kumo", EMBEDDING))
-    assert failed(case) == {"output: exists"}
+    assert failed(case) == {"output: exists", "card: its recordings exist"}
     assert not case.figures
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+@pytest.mark.parametrize("stems", [(), ("converted", "vocals")])
+def test_files_of_a_batch_are_missed_where_they_are_not(
+    tmp_path: Path, song: Path, suffix: str, stems: tuple[str, ...]
+) -> None:
+    given = setting(tmp_path, Copying())
+    folder = given.folder / "batch" / "stems" / "song"
+    folder.mkdir(parents=True)
+    for name in stems:
+        shutil.copy(song, folder / f"{name}.wav")
+    result = {"output": str(tmp_path / f"cover{suffix}"), "semitones": 0, "notes": []}
+    done = Done("autovoice convert", 0, "", "", 0.1)
+    without = {"output: exists"} | (set() if stems else {"card: its recordings exist"})
+    assert failed(batch._one(given, song, result, done, 1)) == without
+    io.write(io.read(song), tmp_path / f"cover{suffix}")
+    assert failed(batch._one(given, song, result, done, 1)) == without - {"output: exists"}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [(("pass", "fail"), 1), (("pass", "not applicable"), 0), (("not applicable",) * 2, 1)],
+)
+def test_the_exit_code_that_gate_owes(
+    tmp_path: Path, song: Path, monkeypatch: pytest.MonkeyPatch, statuses: Any, code: int
+) -> None:
+    gates = [{**gate, "status": s} for gate, s in zip(CARD["gates"], statuses, strict=True)]
+    monkeypatch.setitem(CARD, "gates", gates)
+    job = Job("a", song, "kumo", EMBEDDING, scored_by="eval")
+    case = convert(setting(tmp_path, Copying(gate_code=code)), job)
+    assert "eval: exit code of --gate" not in failed(case)
 
 
 def test_a_page_that_needs_a_network_fails(tmp_path: Path, song: Path) -> None:
@@ -136,6 +168,7 @@ def test_cuts_are_as_long_as_asked_and_know_their_language(tmp_path: Path, song:
     materials = Materials(tmp_path, tmp_path)
     part = materials.cut(song, 0.25, 0.75, suffix=".wav", mono=True)
     assert io.read(part).length_samples == 8_000
+    assert materials.cut(song, 0.25, 0.75, suffix=".wav") != part
     assert materials.language(part) == "en"
     assert materials.language(tmp_path / "another.wav") is None
     with pytest.raises(NotApplicable, match=r"1\.0 s long, 2 s are asked"):

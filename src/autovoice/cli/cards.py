@@ -174,6 +174,11 @@ def failed_gates(card: Card) -> int:
     return sum(gate.status == "fail" for gate in card.gates)
 
 
+def judged_gates(card: Card) -> int:
+    """Count the gates that passed or failed; the others did not apply."""
+    return sum(gate.status in {"pass", "fail"} for gate in card.gates)
+
+
 def gates_line(card: Card) -> str:
     """Return the verdicts in one line."""
     return ", ".join(f"{gate.name} {_VERDICTS[gate.status]}" for gate in card.gates)

@@ -52,7 +52,7 @@ GATE_FAILED = 1
 @click.option("--language", metavar="xx", help="Of the words. Default: detected in the source.")
 @click.option("--separate", is_flag=True, help="Take the vocals out of OUT and the source first.")
 @click.option("--no-words", is_flag=True, help="Do not transcribe.")
-@click.option("--gate", is_flag=True, help="Exit with 1 when a gate fails.")
+@click.option("--gate", is_flag=True, help="Exit with 1 when a gate fails, or none applies.")
 @click.option("--protocol", type=_FOLDER, metavar="DIR", help="Convert and judge that folder.")
 @click.option("--pairs", type=click.Choice(["quick", "full"]), help="How many. Default: quick.")
 @click.option("--compare", type=_FILE, metavar="FILE", help="results.json of an earlier run.")
@@ -161,7 +161,15 @@ def _one(options: dict[str, Any]) -> int:
     card = cards.with_notes(card, *case.notes)
     files = _written(card, case, options["report"], output.stem)
     _print(card, files, as_json=options["as_json"])
-    return GATE_FAILED if options["gate"] and cards.failed_gates(card) else 0
+    return _gate_code(card) if options["gate"] else 0
+
+
+def _gate_code(card: Card) -> int:
+    """Return the exit code of ``--gate``: what nothing was judged of has not passed."""
+    if not cards.judged_gates(card):
+        click.echo("error: --gate: no gate could be judged; the card says why", err=True)
+        return GATE_FAILED
+    return GATE_FAILED if cards.failed_gates(card) else 0
 
 
 def _read(output: Path, source: Path, reference: str) -> _Case:

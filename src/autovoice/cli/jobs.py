@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
     from autovoice.cli.cards import Judge
     from autovoice.engine import Conversion
 
+log = logging.getLogger(__name__)
 DEMO = "demo"
+_INTERRUPTED = 130
+_OUT_OF_RESOURCES = 4
 _KEPT_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one song: a result, an error, or both where only the card failed."""
+    """What came of one song: a result, an error, or both where only card or report failed."""
 
     song: str
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -108,8 +113,12 @@ class Job:
         if self.stems is not None:
             paths = conversion.save_stems(self.stems)
             result["stems"] = {name: str(path) for name, path in paths.items()}
-        self._write_report(result)
-        return Report(self.label, result=result)
+        report = Report(self.label, result=result)
+        try:
+            self._write_report(result)
+        except OSError as error:
+            return self._without(report, "a report", error)
+        return report
 
     def judged(self, report: Report, conversion: Conversion, judge: Judge) -> Report:
         """Write the card of a conversion that is written already, and add it to its report.
@@ -122,21 +131,45 @@ class Job:
         try:
             folder, name = self.report.parent, self.report.stem
             card = judge.write(conversion, folder, name, Path(self.song).name)
-        except AutoVoiceError as error:
-            click.echo(f"error: {self.label}: converted, but without a card: {error}", err=True)
-            said = f"converted, but without a card: {error}"
-            return replace(report, error=said, exit_code=error.exit_code)
-        result = {**report.result, "card": card}
-        self._write_report(result)
-        return replace(report, result=result)
+        except Exception as error:
+            return self._without(report, "a card", error)
+        report = replace(report, result={**report.result, "card": card})
+        try:
+            self._write_report(report.result)
+        except OSError as error:
+            return self._without(report, "its card in the report", error)
+        return report
+
+    def _without(self, report: Report, what: str, error: Exception) -> Report:
+        """Say what a conversion lacks, and return its report with the error.
+
+        Raises:
+            Cancelled: that was the error; whoever asked to stop wants no more songs.
+        """
+        said, code = str(error), 1
+        if isinstance(error, AutoVoiceError):
+            code = error.exit_code
+            if code == _INTERRUPTED:
+                raise error
+        else:
+            said = f"{type(error).__name__}: {error}"
+            log.debug("%s", "".join(traceback.format_exception(error)))
+        if isinstance(error, MemoryError):
+            code = _OUT_OF_RESOURCES
+        said = f"converted, but without {what}: {said}"
+        click.echo(f"error: {self.label}: {said}", err=True)
+        return replace(report, error=said, exit_code=code)
 
     def _write_report(self, result: Mapping[str, Any]) -> None:
         if self.report is None:
             return
         text = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=2)
         temporary = self.report.with_name(f".{self.report.name}.{os.getpid()}.tmp")
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(self.report)
+        try:
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(self.report)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def as_dict(conversion: Conversion, output: Path) -> dict[str, Any]:
