@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 from autovoice import weights
 from autovoice.train import checkpoint, loop, setup
 from autovoice.train.networks import Networks
-from autovoice.train.steps import move_pitch
+from autovoice.train.steps import Made, move_pitch
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
@@ -139,6 +140,32 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     }  # fmt: skip
     critics = checkpoint.load(tmp_path / "critics", "critics")
     assert critics.keys() == trainer.critic.state_dict().keys()
+
+
+@pytest.mark.parametrize("sung_every", [1, 2, 3])
+def test_in_the_joint_phase_the_critic_learns_from_every_kind(
+    monkeypatch: pytest.MonkeyPatch, sung_every: int
+) -> None:
+    trainer = object.__new__(loop.Trainer)  # the schedule alone: no networks
+    trainer.options = loop.Options(Path(), Path(), device="cpu")
+    trainer.critic, trainer.trust_from = torch.nn.Identity(), 0  # type: ignore[assignment]
+    trainer.judged = Counter()
+    monkeypatch.setattr(loop, "limit_band", lambda sound, band_hz: sound)
+    monkeypatch.setattr(loop, "adversarial_loss", torch.Tensor.mean)
+    monkeypatch.setattr(loop, "feature_loss", lambda true, false: false.mean())
+    taught: list[float] = []
+    monkeypatch.setattr(
+        trainer, "_teach_critic", lambda true, false: taught.append(float(false[0, 0]))
+    )
+    kinds = (loop.MATCHED, "cross", "sung")
+    for trainer.step in range(12):
+        for number, kind in enumerate(kinds):
+            if kind == "sung" and trainer.step % sung_every:
+                continue
+            made = Made(torch.full((1, 4), float(number)), torch.zeros(1, 4), torch.zeros(1))
+            losses = trainer._judge_sound(made, kind)
+            assert set(losses) == {"adversarial"} | ({"features"} if number == 0 else set())
+    assert [taught.count(number) for number in range(3)] == [12, 6, 12 // sung_every // 2]
 
 
 def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch.Tensor]]) -> None:

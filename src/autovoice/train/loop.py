@@ -16,7 +16,7 @@ import argparse
 import json
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -54,6 +54,7 @@ from autovoice.train.steps import (
 from autovoice.train.synthetic import SyntheticPairs
 
 log = logging.getLogger(__name__)
+MATCHED = "matched"  # made of what the true sound is made of
 WEIGHTS = {
     "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 2.0,
     "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6, "features": 1.0,
@@ -106,6 +107,7 @@ class Trainer:
     started: float = field(default_factory=time.monotonic)
     sums: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     step: int = 0
+    judged: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         options, nets = self.options, self.nets
@@ -204,13 +206,13 @@ class Trainer:
             crops = self._draw(samples)
             with self._autocast():
                 losses, made = cross_step(self.nets, crops, self.judges, self.chance)
-            self._add(losses, made, matched=False)
+            self._add(losses, made, "cross")
         if self.joint and self.step % options.sung_every == 0:
             crops = self._draw(samples)
             batch = self.teacher.sample(options.batch, self.chance)
             with self._autocast():
                 losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
-            self._add(losses, made, matched=False)
+            self._add(losses, made, "sung")
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, 2.0)
         self.sums["norm"].append(norm.detach())
@@ -234,22 +236,28 @@ class Trainer:
             crops, audio=paint(crops.audio, colour), reference=paint(crops.reference, colour)
         )
 
-    def _add(self, losses: Losses, made: Made | None = None, matched: bool = True) -> None:
+    def _add(self, losses: Losses, made: Made | None = None, kind: str = MATCHED) -> None:
         """Back-propagate a step's losses; against the discriminators where there are any."""
         if made is not None and self.critic is not None:
-            losses = {**losses, **self._judge_sound(made, matched)}
-        weights = WEIGHTS if matched else {**WEIGHTS, "adversarial": 0.5 * WEIGHTS["adversarial"]}
+            losses = {**losses, **self._judge_sound(made, kind)}
+        weights = (
+            WEIGHTS if kind == MATCHED else {**WEIGHTS, "adversarial": 0.5 * WEIGHTS["adversarial"]}
+        )
         total = sum(weights[name] * value.float() for name, value in losses.items())
         assert isinstance(total, Tensor)  # noqa: S101
         total.backward()  # type: ignore[no-untyped-call]
         for name, value in losses.items():
             self.sums[name].append(value.detach())
 
-    def _judge_sound(self, made: Made, matched: bool) -> Losses:
+    def _judge_sound(self, made: Made, kind: str) -> Losses:
         assert self.critic is not None  # noqa: S101
+        matched = kind == MATCHED
         false = limit_band(made.made, made.band_hz)
         true = limit_band(made.real, made.band_hz)
-        if matched or self.step % 2:
+        # What has no true counterpart teaches every second time, counted for each kind by itself:
+        # by the step, those that come on every second step would all teach or never.
+        self.judged[kind] += 1
+        if matched or self.judged[kind] % 2:
             self._teach_critic(true, false.detach())
         with self._autocast():
             verdict = self.critic(false)
