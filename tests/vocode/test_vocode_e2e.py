@@ -101,7 +101,7 @@ def test_the_imposed_pitch_is_sung(
             marks=pytest.mark.xfail(
                 strict=True,
                 raises=AssertionError,
-                reason="the first voice model sings some frames at 440 Hz an octave off",
+                reason="the voice model sings some frames at 440 Hz an octave off",
             ),
         ),
     ],
