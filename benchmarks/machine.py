@@ -9,6 +9,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from autovoice.engine.machine import cpu_model, usable_cores
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -19,7 +21,7 @@ def about(command: str, root: Path = ROOT) -> dict[str, str]:
     the memory of a child is measured from that of its parent upwards.
     """
     return {
-        "machine": f"{cpu_model()}, {cores()} cores used, {memory_gb():.0f} GB of memory",
+        "machine": f"{cpu_model()}, {usable_cores()} cores used, {memory_gb():.0f} GB of memory",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": f"Python {platform.python_version()}, torch {metadata.version('torch')}, "
         f"autovoice {metadata.version('autovoice')}",
@@ -27,23 +29,6 @@ def about(command: str, root: Path = ROOT) -> dict[str, str]:
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "command": f"`{command}`",
     }
-
-
-def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name as its maker writes it."""
-    try:
-        lines = info.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Return how many cores this process and its children may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def use_cores(wanted: int) -> None:

@@ -162,6 +162,6 @@ def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to some cores")
 def test_fewer_cores_may_be_used() -> None:
-    code = "from benchmarks.machine import cores, use_cores; use_cores(1); print(cores())"
+    code = "from benchmarks.machine import *; use_cores(1); print(usable_cores())"
     assert process.python("-c", code).stdout == "1\n"
     assert page.HEAD.startswith("# Benchmarks")

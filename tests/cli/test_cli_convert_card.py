@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from autovoice import io
-from autovoice.cli.main import main
 from autovoice.engine import Engine
 from autovoice.errors import AutoVoiceError, Cancelled, WeightsError
 from autovoice.eval.scorer import Scorer
 
 sys.path.append(str(Path(__file__).parents[1] / "eval"))
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
-from judge_standins import Judging, silence, sung
+from card_desk import run, strict
 from standins import Carrier, builders, song, voice
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, bool]]:
-    """Put stand-ins for the judges; return what scorers were made: device, words."""
-    monkeypatch.setenv("AUTOVOICE_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("AUTOVOICE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("autovoice.weights.status", lambda name: SimpleNamespace(state="ready"))
-    calls: list[tuple[str, bool]] = []
-
-    def make(device: str, *, words: bool = True) -> Scorer:
-        calls.append((device, words))
-        return Scorer(cache=None, words=words, builders=Judging().builders())
-
-    monkeypatch.setattr("autovoice.cli.cards.make_scorer", make)
-    return calls
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
-    sounds = {
-        "out": sung(110),
-        "src": sung(220),
-        "ref": sung(110, seed=2),
-        "short": sung(110, seconds=2.0),
-        "silent": silence(),
-    }
-    return {name: io.write(audio, tmp_path / f"{name}.wav") for name, audio in sounds.items()}
-
-
-def run(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    """Run the command line in this process and return exit code, stdout and stderr."""
-    with pytest.raises(SystemExit) as leaving:
-        main([str(word) for word in words])
-    out, err = capfd.readouterr()
-    return int(leaving.value.code or 0), out, err
-
-
-def strict(text: str) -> dict[str, Any]:
-    """Read JSON; what is no JSON number is refused."""
-
-    def refuse(word: str) -> float:
-        raise AssertionError(f"found {word}")
-
-    found: dict[str, Any] = json.loads(text, parse_constant=refuse)
-    return found
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from autovoice.engine.machine import usable_cores
 from autovoice.eval.cache import Cache
 from autovoice.eval.harvest import harvest
 from autovoice.eval.pitch import Curve, Tracker
@@ -107,7 +107,7 @@ class Judges:
         self, device: str, threads: int, cache: Cache | None, builders: Builders | None = None
     ) -> None:
         self.device, self.cache = device, cache
-        self.threads = threads or _cores()
+        self.threads = threads or usable_cores()
         self.builders = builders or Builders()
         self._built: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -190,10 +190,3 @@ class Judges:
                 self._built[name] = build(self.device, self.threads)
             network: Built = self._built[name]
             return network
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
 
 from autovoice import weights
+from autovoice.engine.machine import cpu_model, usable_cores
 from autovoice.weights.files import sha256_of
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -27,7 +27,7 @@ def about_run(device: str, command: str, root: Path = _ROOT) -> dict[str, str]:
         root: folder of the source code; installed packages have no commit.
     """
     return {
-        "machine": f"{_processor(device)}, {_cores()} cores, {platform.system()}",
+        "machine": f"{_processor(device)}, {usable_cores()} cores, {platform.system()}",
         "device": device,
         "versions": ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]),
         "commit": commit(root),
@@ -90,20 +90,9 @@ def _version(package: str) -> str:
         return f"no {package}"
 
 
-def _processor(device: str, info: Path = Path("/proc/cpuinfo")) -> str:
+def _processor(device: str) -> str:
     if device.startswith("cuda"):
         import torch
 
         return str(torch.cuda.get_device_name(device))
-    try:
-        lines = info.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cpu_model()
