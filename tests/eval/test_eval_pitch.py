@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -195,4 +197,21 @@ def test_silent_empty_and_unvoiced_outputs_have_no_score(length: int) -> None:
 def test_a_missing_tracker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(AutoVoiceError, match="pip install pyworld"):
-        world.world.__wrapped__()
+        world._world.__wrapped__()
+
+
+def test_threads_that_come_first_together_load_it_once() -> None:
+    """Two first calls at a time used to load the extension twice, which it refuses."""
+    code = (
+        "import threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from autovoice.eval.world import world\n"
+        "gate = threading.Barrier(8)\n"
+        "def first():\n"
+        "    gate.wait()\n"
+        "    return world()\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    jobs = [pool.submit(first) for _ in range(8)]\n"
+        "    assert len({id(job.result()) for job in jobs}) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autovoice.eval.dio import dio
-from autovoice.train.corpus import Corpus, Crops
+from autovoice.train.corpus import Corpus, Crops, filled
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_clips_voices_and_weights(corpus: Corpus) -> None:
     assert corpus.speakers.tolist() == ["libri_low", "so_high"]
     assert corpus.speaker.tolist() == [0, 0, 1, 1]
     assert corpus.lengths.tolist() == [96_000] * 4
-    assert len(corpus.audio) == 300 * len(corpus.f0_hz) == 4 * 96_000
+    assert len(corpus.audio) == 300 * corpus.f0_hz.shape[1] == 4 * 96_000
     assert corpus.weight.sum() == pytest.approx(1.0)
     assert corpus.weight[0] == pytest.approx(2.5 * corpus.weight[2])
     low = np.concatenate([made_corpus.contour(hz, 320) for hz in (110.0, 120.0)])
@@ -126,3 +126,18 @@ def test_clips_are_brought_to_rate_and_level_and_can_be_limited(tmp_path: Path) 
     assert corpus.lengths.tolist() == [24_000] * 3
     assert float(corpus.audio.float().square().mean().sqrt()) == pytest.approx(0.06, rel=0.02)
     assert len(corpus.by_speaker) == 2
+
+
+def test_short_gaps_are_voiced_in_a_straight_line_and_long_ones_are_not() -> None:
+    curve = np.zeros(60, np.float32)
+    curve[5:15], curve[23:30], curve[50:55] = 100.0, 200.0, 150.0
+    made = filled(curve)
+    assert (made[curve > 0] == curve[curve > 0]).all()
+    between = made[15:23]
+    assert (np.diff(between) > 0).all()
+    assert between[0] > 100
+    assert between[-1] < 200
+    assert np.flatnonzero(made[30:50]).tolist() == [0, 1, 18, 19]
+    assert np.flatnonzero(made[:5]).tolist() == [3, 4]
+    assert np.flatnonzero(made[55:]).tolist() == [0, 1]
+    assert not filled(np.zeros(9, np.float32)).any()

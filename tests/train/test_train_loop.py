@@ -15,8 +15,9 @@ import torch
 
 from autovoice import weights
 from autovoice.train import checkpoint, loop, setup
+from autovoice.train.adversary import Adversary
 from autovoice.train.networks import Networks
-from autovoice.train.steps import Made, move_pitch
+from autovoice.train.steps import move_pitch
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
@@ -92,7 +93,8 @@ def test_what_is_saved_is_the_moving_average(
 ) -> None:
     trainer, before = frozen
     now = trainer.nets.state_dict()
-    decay = (1 + trainer.step) / (10 + trainer.step)
+    steps = trainer.step - trainer.begin_step
+    decay = (1 + steps) / (10 + steps)
     name = "adapter.outward.weight"
     expected = torch.lerp(now[name], before[name], decay)
     torch.testing.assert_close(trainer.average[name], expected)
@@ -121,51 +123,44 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     saved = checkpoint.load(folder, "model")
     before = _state(trainer.nets)
     assert all(torch.equal(before[name], value) for name, value in saved.items())
-    assert trainer.critic is not None
-    critic = trainer.critic.all[0].last.bias.clone()
-    trainer.step = 60  # before that the critics' verdict does not count
+    assert trainer.adversary is not None
+    assert trainer.begin_step == loop.CRITICS_ALONE
+    critic = trainer.adversary.sound.all[0].last.bias.clone()
+    voice = trainer.adversary.voice.real.bias.clone()
+    trainer._iteration(0.5)  # the critics learn alone
+    assert _moved(trainer.nets, before, "decoder") == 0
+    assert "norm" not in trainer.sums
+    trainer.step = loop.CRITICS_ALONE
     trainer._set_rate(0.5)
     trainer._iteration(0.5)
     assert set(trainer.sums) == FROZEN_LOSSES - {"mel_synthetic"} | {
-        "critic", "adversarial", "features",
+        "critic", "adversarial", "features", "match",
     }  # fmt: skip
     assert all(math.isfinite(value) for values in trainer.sums.values() for value in values)
     assert trainer.sums["adversarial"][0] > 0
     assert _moved(trainer.nets, before, "decoder") > 0.9
     assert _moved(trainer.nets, before, "judge") == 0
-    assert not torch.equal(critic, trainer.critic.all[0].last.bias)
+    assert not torch.equal(critic, trainer.adversary.sound.all[0].last.bias)
+    assert not torch.equal(voice, trainer.adversary.voice.real.bias)
     trainer.save()
     assert {name.split(".")[0] for name in checkpoint.load(tmp_path, "model")} == {
         "adapter", "style", "decoder",
     }  # fmt: skip
-    critics = checkpoint.load(tmp_path / "critics", "critics")
-    assert critics.keys() == trainer.critic.state_dict().keys()
+    again = Adversary("cpu", trainer.nets.mel, trainer._autocast, tmp_path)
+    assert not again.fresh
+    for name, value in trainer.adversary.voice.state_dict().items():
+        torch.testing.assert_close(again.voice.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("sung_every", [1, 2, 3])
-def test_in_the_joint_phase_the_critic_learns_from_every_kind(
-    monkeypatch: pytest.MonkeyPatch, sung_every: int
-) -> None:
+def test_in_the_joint_phase_the_critics_learn_from_every_kind(sung_every: int) -> None:
     trainer = object.__new__(loop.Trainer)  # the schedule alone: no networks
-    trainer.options = loop.Options(Path(), Path(), device="cpu")
-    trainer.critic, trainer.trust_from = torch.nn.Identity(), 0  # type: ignore[assignment]
     trainer.judged = Counter()
-    monkeypatch.setattr(loop, "limit_band", lambda sound, band_hz: sound)
-    monkeypatch.setattr(loop, "adversarial_loss", torch.Tensor.mean)
-    monkeypatch.setattr(loop, "feature_loss", lambda true, false: false.mean())
-    taught: list[float] = []
-    monkeypatch.setattr(
-        trainer, "_teach_critic", lambda true, false: taught.append(float(false[0, 0]))
-    )
-    kinds = (loop.MATCHED, "cross", "sung")
-    for trainer.step in range(12):
-        for number, kind in enumerate(kinds):
-            if kind == "sung" and trainer.step % sung_every:
-                continue
-            made = Made(torch.full((1, 4), float(number)), torch.zeros(1, 4), torch.zeros(1))
-            losses = trainer._judge_sound(made, kind)
-            assert set(losses) == {"adversarial"} | ({"features"} if number == 0 else set())
-    assert [taught.count(number) for number in range(3)] == [12, 6, 12 // sung_every // 2]
+    taught: list[str] = []
+    for step in range(12):
+        kinds = ["cross"] if step % sung_every else ["cross", "sung"]
+        taught += [kind for kind in kinds if trainer._turn(kind) == kind + "+"]
+    assert [taught.count(kind) for kind in ("cross", "sung")] == [6, (12 // sung_every + 1) // 2]
 
 
 def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch.Tensor]]) -> None:
@@ -178,6 +173,7 @@ def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch
         return found
 
     kept = trainer.step
+    trainer.begin_step = 0
     full = trainer.options.learning_rate
     assert rate(0, 0.0) == pytest.approx(full / 40)
     assert rate(100, 0.0) == pytest.approx(full)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.machinery
 import importlib.util
+import threading
 from types import ModuleType
 
 import numpy as np
@@ -44,12 +45,20 @@ def _track(audio: FloatArray, method: str) -> NDArray[np.float64]:
     return found
 
 
-@functools.cache
+_loading = threading.Lock()
+
+
 def world() -> ModuleType:
-    """Load pyworld's extension module alone.
+    """Load pyworld's extension module alone, once for all threads: it cannot be loaded twice.
 
     The package around it imports ``pkg_resources``, which setuptools no longer ships.
     """
+    with _loading:
+        return _world()
+
+
+@functools.cache
+def _world() -> ModuleType:
     package = importlib.util.find_spec("pyworld")
     folders = package.submodule_search_locations if package else None
     spec = importlib.machinery.PathFinder.find_spec("pyworld.pyworld", folders) if folders else None

@@ -35,9 +35,9 @@ def modulate(x: Tensor, factors: Tensor) -> Tensor:
 
 
 def adain_snake(x: Tensor, factors: Tensor, alpha: Tensor) -> Tensor:
-    """Modulate, then add ``sin(alpha x)^2 / alpha``, a periodic activation."""
-    x = modulate(x, factors)
-    return x + torch.sin(alpha * x).square() / alpha
+    """Modulate, then add ``sin(alpha x)^2 / alpha``, a periodic activation, in ``x``'s type."""
+    made = modulate(x, factors)
+    return (made + torch.sin(alpha * made).square() / alpha).to(x.dtype)
 
 
 class AdainResBlk1d(nn.Module):

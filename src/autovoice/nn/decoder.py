@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from autovoice.nn.adain import AdainResBlk1d, AdaINResBlock1
 from autovoice.nn.harmonic_source import HarmonicSource
+from autovoice.nn.inverse_stft import InverseStft
 
 SAMPLE_RATE_HZ = 24_000
 FRAME_SAMPLES = 600
@@ -49,6 +50,7 @@ class Generator(nn.Module):
         )
         self.conv_post = nn.Conv1d(128, 2 * _BINS, 7, padding=3)
         self.register_buffer("window", torch.hann_window(_N_FFT), persistent=False)
+        self.inverse = InverseStft(_N_FFT, _HOP)
 
     def forward(self, x: Tensor, style: Tensor, source: Tensor) -> Tensor:
         """Filter the excitation ``source: [B, T]`` by ``x: [B, 512, T // 300]``."""
@@ -76,8 +78,8 @@ class Generator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             magnitude = torch.exp(x[:, :_BINS].clamp(max=10.0))
             phase = torch.sin(x[:, _BINS:])
-            spectrum = torch.polar(magnitude, phase)
-            return torch.istft(spectrum, _N_FFT, _HOP, window=self.window)
+            sound: Tensor = self.inverse(magnitude * phase.cos(), magnitude * phase.sin())
+            return sound
 
 
 class KokoroDecoder(nn.Module):

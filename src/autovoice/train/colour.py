@@ -22,14 +22,14 @@ _TOLERANCE = 0.35  # what another sentence changes by itself
 
 
 def random_colour(
-    batch: int, generator: torch.Generator, *, most_db: float = 9.0, device: torch.device | str
+    batch: int, generator: torch.Generator, *, most_db: float = 6.0, device: torch.device | str
 ) -> Tensor:
     """Draw a smooth equaliser for each item, ``[B, knots]`` in dB at even steps of log frequency.
 
-    A third of the items stay as they are.
+    Half of the items stay as they are.
     """
     knots = (2 * torch.rand(batch, _KNOTS, generator=generator, device=device) - 1) * most_db
-    kept = torch.rand(batch, 1, generator=generator, device=device) < 1 / 3
+    kept = torch.rand(batch, 1, generator=generator, device=device) < 1 / 2
     return knots.masked_fill(kept, 0.0)
 
 

@@ -1,7 +1,8 @@
-"""Networks that tell real sound from made sound.
+"""Networks that tell real sound from made sound, and one person's from another's.
 
 Source: multi-period discriminator of HiFi-GAN (Kong et al. 2020) and the multi-resolution
-spectrogram discriminator of UnivNet (Jang et al. 2021), at a quarter of their width.
+spectrogram discriminator of UnivNet (Jang et al. 2021), at a quarter of their width; projection
+discriminator (Miyato and Koyama 2018), with mismatched pairs (Reed et al. 2016).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
+
+from autovoice.nn.style_encoder import MEL_BANDS
 
 Features = list[Tensor]
 
@@ -69,6 +72,39 @@ class SpectrumDiscriminator(nn.Module):
             x = F.leaky_relu(conv(x), 0.1)
             features.append(x)
         return self.last(x), features
+
+
+class VoiceCritic(nn.Module):
+    """Say whether a sound is real and that person's, frame by frame.
+
+    A speaker network that was trained once can be fooled: a model learns to please it without
+    sounding like anybody. This one learns on while it is pleased.
+
+    Shape: ``mel: [B, 80, T]`` of ``Mel24k``, ``person: [B, D]`` -> ``[B, T']``.
+    """
+
+    def __init__(self, channels: int = 256, person_dim: int = 192) -> None:
+        super().__init__()
+        self.inward = weight_norm(nn.Conv1d(MEL_BANDS, channels, 5, padding=2))
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv1d(channels, channels, 5, stride=s, padding=2 * d, dilation=d))
+            for s, d in ((1, 1), (2, 1), (1, 2), (2, 1), (1, 2))
+        )
+        self.real = weight_norm(nn.Conv1d(channels, 1, 3, padding=1))
+        self.person = nn.Sequential(
+            nn.Linear(person_dim, channels), nn.LeakyReLU(0.2), nn.Linear(channels, channels)
+        )
+
+    def forward(self, mel: Tensor, person: Tensor) -> Tensor:
+        x = mel[:, :MEL_BANDS]
+        # How loud somebody speaks says nothing of who it is.
+        x = F.leaky_relu(self.inward(x - x.mean(dim=(1, 2), keepdim=True)), 0.2)
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2)
+        # A unit vector of D numbers has entries near D ** -0.5: bring them to one.
+        named = self.person(person * person.shape[1] ** 0.5)
+        score: Tensor = self.real(x)[:, 0] + (x * named[:, :, None]).mean(1)
+        return score
 
 
 class Discriminators(nn.Module):

@@ -18,7 +18,9 @@ import logging
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,16 +29,11 @@ from torch import Tensor, nn
 from autovoice.nn.adain import AdaINResBlock1, adain_snake
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train import checkpoint
+from autovoice.train.adversary import Adversary
 from autovoice.train.colour import paint, random_colour
 from autovoice.train.corpus import Corpus, Crops
-from autovoice.train.discriminators import Discriminators
-from autovoice.train.losses import (
-    MelDistance,
-    adversarial_loss,
-    discriminator_loss,
-    feature_loss,
-    limit_band,
-)
+from autovoice.train.graphs import GraphedStep, Step
+from autovoice.train.losses import MelDistance
 from autovoice.train.networks import Networks
 from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.setup import build
@@ -51,14 +48,18 @@ from autovoice.train.steps import (
     sung_step,
     teacher_step,
 )
-from autovoice.train.synthetic import SyntheticPairs
+from autovoice.train.synthetic import SyntheticBatch, SyntheticPairs
 
 log = logging.getLogger(__name__)
-MATCHED = "matched"  # made of what the true sound is made of
 WEIGHTS = {
-    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 3.0, "voice": 2.0,
+    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 4.0, "voice": 2.0,
     "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6, "features": 1.0,
+    "match": 0.6, "critic": 0.0,
 }  # fmt: skip
+# Of a conversion there is no true sound, so the verdict on its own says less.
+UNMATCHED = {**WEIGHTS, "adversarial": 0.8 * WEIGHTS["adversarial"]}
+# Steps in which new discriminators learn alone: until then their verdict is noise.
+CRITICS_ALONE = 120
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Options:
         batch: items of each kind in a step.
         frames: length of an item in 25 ms frames.
         sung_every: in phase ``joint`` every so many steps the teacher's song is converted too.
+        graphs: capture each kind of step as a CUDA graph (CUDA only).
     """
 
     data: Path
@@ -90,6 +92,7 @@ class Options:
     save_every_s: float = 75.0
     compile: bool = False
     sung_every: int = 2
+    graphs: bool = False
 
 
 @dataclass
@@ -107,6 +110,7 @@ class Trainer:
     started: float = field(default_factory=time.monotonic)
     sums: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     step: int = 0
+    begin_step: int = 0
     judged: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -118,22 +122,26 @@ class Trainer:
             groups.append(
                 {"params": list(nets.decoder.parameters()), "share": options.decoder_share}
             )
-        self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.8, 0.98), weight_decay=1e-3)
-        self.critic = self._critics() if self.joint else None
+        cuda = options.device.startswith("cuda")
+        self.optimiser = torch.optim.AdamW(
+            groups, lr=0.0, betas=(0.8, 0.98), weight_decay=1e-3, fused=cuda
+        )
+        self.adversary = (
+            Adversary(options.device, nets.mel, self._autocast, options.resume)
+            if self.joint
+            else None
+        )
         self.average = {name: value.detach().clone() for name, value in self._kept().items()}
-
-    def _critics(self) -> Discriminators:
-        """Build the discriminators, as an earlier run left them where one did."""
-        critic = Discriminators()
-        folder = self.options.resume
-        found = checkpoint.load(folder / "critics", "critics") if folder else {}
-        if found:
-            critic.load_state_dict(found)
-        # Until they have learned something their verdict does not count.
-        self.trust_from = 0 if found else 60
-        critic.to(self.options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=3e-4, betas=(0.8, 0.99))
-        return critic
+        self.kinds: dict[str, Step] = {
+            "teacher": self._teacher,
+            "real": self._real,
+            "cross+": partial(self._cross, teach=True),
+            "cross-": partial(self._cross, teach=False),
+            "sung+": partial(self._sung, teach=True),
+            "sung-": partial(self._sung, teach=False),
+        }
+        self.graphed: dict[str, Step] = {}
+        self.pool: Any = None
 
     def _kept(self) -> dict[str, Tensor]:
         parts = {"adapter": self.nets.adapter, "style": self.nets.style}
@@ -177,6 +185,8 @@ class Trainer:
         """Run the phase until its time is over; save as it goes."""
         options = self.options
         begin, saved = self.elapsed, self.elapsed
+        alone = CRITICS_ALONE if self.adversary and self.adversary.fresh else 0
+        self.begin_step = self.step + alone
         while self.elapsed < options.seconds:
             done = (self.elapsed - begin) / max(options.seconds - begin, 1e-9)
             self._set_rate(done)
@@ -192,94 +202,98 @@ class Trainer:
 
     def _iteration(self, done: float) -> None:
         options = self.options
-        samples = 600 * options.frames
         if not self.joint:
-            batch = self.teacher.sample(options.batch, self.chance)
-            with self._autocast():
-                losses = teacher_step(self.nets, batch, self.distance, self.chance)
-            self._add(losses)
-        crops = self._draw(samples)
-        with self._autocast():
-            losses, made = real_step(self.nets, crops, self.distance, self.judges, self.chance)
-        self._add(losses, made)
+            self._do("teacher", self.teacher.sample(options.batch, self.chance))
+        self._do("real", self._draw())
         if options.resume is not None or done > 0.2:
-            crops = self._draw(samples)
-            with self._autocast():
-                losses, made = cross_step(self.nets, crops, self.judges, self.chance)
-            self._add(losses, made, "cross")
+            self._do(self._turn("cross"), self._draw())
         if self.joint and self.step % options.sung_every == 0:
-            crops = self._draw(samples)
             batch = self.teacher.sample(options.batch, self.chance)
-            with self._autocast():
-                losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
-            self._add(losses, made, "sung")
+            self._do(self._turn("sung"), batch, self._draw())
+        if self.step >= self.begin_step:
+            self._improve()
+        # In place: a CUDA graph writes to the gradients that it was captured with.
+        self.optimiser.zero_grad(set_to_none=False)
+
+    def _improve(self) -> None:
+        """Change the weights by the gradients, and move their averages."""
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, 2.0)
         self.sums["norm"].append(norm.detach())
         self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        decay = min(0.998, (1 + self.step) / (10 + self.step))
+        steps = self.step - self.begin_step
+        decay = min(0.998, (1 + steps) / (10 + steps))
         with torch.no_grad():
             torch._foreach_lerp_(  # one call: a thousand small ones keep the device waiting
                 list(self.average.values()), list(self._kept().values()), 1 - decay
             )
 
-    def _draw(self, samples: int) -> Crops:
+    def _turn(self, kind: str) -> str:
+        """Let the critics learn of a kind every second time.
+
+        Counted for each kind by itself: by the step, what comes on every second step would teach
+        always or never.
+        """
+        self.judged[kind] += 1
+        return kind + ("+" if self.judged[kind] % 2 else "-")
+
+    def _do(self, kind: str, *inputs: Any) -> None:
+        """Run one kind of step on its inputs, as a graph where that is asked for."""
+        if self.options.graphs and kind not in self.graphed:
+            self.pool = self.pool or torch.cuda.graph_pool_handle()
+            self.graphed[kind] = GraphedStep(
+                self.kinds[kind], *inputs, chance=self.chance, pool=self.pool
+            )
+            log.info("captured %s after %.0f s", kind, self.elapsed)
+            self.optimiser.zero_grad(set_to_none=False)  # what warming up left there
+        for name, value in self.graphed.get(kind, self.kinds[kind])(*inputs).items():
+            self.sums[name].append(value)
+
+    def _teacher(self, batch: SyntheticBatch) -> Losses:
+        with self._autocast():
+            losses = teacher_step(self.nets, batch, self.distance, self.chance)
+        return self._descent(losses, WEIGHTS)
+
+    def _real(self, crops: Crops) -> Losses:
+        with self._autocast():
+            losses, made = real_step(self.nets, crops, self.distance, self.judges, self.chance)
+        if self.adversary is not None:
+            losses |= self.adversary.judge(made, matched=True, teach=True)
+        return self._descent(losses, WEIGHTS)
+
+    def _cross(self, crops: Crops, *, teach: bool) -> Losses:
+        with self._autocast():
+            losses, made = cross_step(self.nets, crops, self.judges, self.chance)
+        return self._conversion(losses, made, teach)
+
+    def _sung(self, batch: SyntheticBatch, crops: Crops, *, teach: bool) -> Losses:
+        with self._autocast():
+            losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
+        return self._conversion(losses, made, teach)
+
+    def _conversion(self, losses: Losses, made: Made, teach: bool) -> Losses:
+        if self.adversary is not None:
+            losses |= self.adversary.judge(made, matched=False, teach=teach)
+        return self._descent(losses, UNMATCHED)
+
+    def _descent(self, losses: Losses, weights: dict[str, float]) -> Losses:
+        """Back-propagate the weighted sum; return each loss by itself."""
+        total = sum(weights[name] * value.float() for name, value in losses.items())
+        assert isinstance(total, Tensor)  # noqa: S101
+        total.backward()  # type: ignore[no-untyped-call]
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _draw(self) -> Crops:
         """Draw real speech, each item and its reference under the same random equaliser.
 
         So the style has to tell the long-term spectrum of any recording, not only of those few
         that the corpus holds.
         """
-        crops = self.corpus.draw(self.options.batch, samples, self.rng)
+        crops = self.corpus.draw(self.options.batch, 600 * self.options.frames, self.rng)
         colour = random_colour(len(crops.audio), self.chance, device=self.options.device)
         return replace(
             crops, audio=paint(crops.audio, colour), reference=paint(crops.reference, colour)
         )
-
-    def _add(self, losses: Losses, made: Made | None = None, kind: str = MATCHED) -> None:
-        """Back-propagate a step's losses; against the discriminators where there are any."""
-        if made is not None and self.critic is not None:
-            losses = {**losses, **self._judge_sound(made, kind)}
-        weights = (
-            WEIGHTS if kind == MATCHED else {**WEIGHTS, "adversarial": 0.5 * WEIGHTS["adversarial"]}
-        )
-        total = sum(weights[name] * value.float() for name, value in losses.items())
-        assert isinstance(total, Tensor)  # noqa: S101
-        total.backward()  # type: ignore[no-untyped-call]
-        for name, value in losses.items():
-            self.sums[name].append(value.detach())
-
-    def _judge_sound(self, made: Made, kind: str) -> Losses:
-        assert self.critic is not None  # noqa: S101
-        matched = kind == MATCHED
-        false = limit_band(made.made, made.band_hz)
-        true = limit_band(made.real, made.band_hz)
-        # What has no true counterpart teaches every second time, counted for each kind by itself:
-        # by the step, those that come on every second step would all teach or never.
-        self.judged[kind] += 1
-        if matched or self.judged[kind] % 2:
-            self._teach_critic(true, false.detach())
-        with self._autocast():
-            verdict = self.critic(false)
-            losses = {"adversarial": adversarial_loss(verdict)}
-            if matched:
-                with torch.no_grad():
-                    reference = self.critic(true)
-                losses["features"] = feature_loss(reference, verdict)
-        if self.step < self.trust_from:
-            losses = {name: value * 0.0 for name, value in losses.items()}
-        return losses
-
-    def _teach_critic(self, true: Tensor, false: Tensor) -> None:
-        assert self.critic is not None  # noqa: S101
-        self.critic.requires_grad_(True)
-        with self._autocast():
-            loss = discriminator_loss(self.critic(true), self.critic(false))
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.critic_optimiser.step()
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        self.sums["critic"].append(loss.detach())
-        self.critic.requires_grad_(False)
 
     def _descend(
         self, losses: Losses, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
@@ -293,7 +307,7 @@ class Trainer:
             self.sums[name].append(value.detach())
 
     def _set_rate(self, done: float) -> None:
-        warm = min(1.0, (self.step % 1_000_000 + 1) / 40)
+        warm = min(1.0, max(0, self.step - self.begin_step + 1) / 40)
         rate = self.options.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
@@ -317,13 +331,12 @@ class Trainer:
 
     def save(self) -> None:
         """Write the moving averages, and what only training needs beside them."""
-        facts = {"phase": self.options.phase, "step": self.step, "seconds": self.elapsed}
+        facts: dict[str, object] = {"phase": self.options.phase, "step": self.step}
         out = self.options.out
         checkpoint.save(out, "model", checkpoint.pack(self.average, self.joint), facts)
         checkpoint.save(out, "judge", checkpoint.pack(self.nets.judge.state_dict(), False), facts)
-        if self.critic is not None:
-            critics = checkpoint.pack(self.critic.state_dict(), False)
-            checkpoint.save(out / "critics", "critics", critics, facts)
+        if self.adversary is not None:
+            self.adversary.save(out, facts)
 
 
 def run(options: Options) -> Trainer:
@@ -348,7 +361,7 @@ def run(options: Options) -> Trainer:
         np.random.default_rng(options.seed), started,
     )  # fmt: skip
     trainer.report("ready")
-    if options.resume is None:
+    if options.resume is None or not checkpoint.load(options.resume, "judge"):
         trainer.train_judge(options.judge_seconds)
     nets.judge.requires_grad_(False).eval()
     trainer.train()
@@ -369,6 +382,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--compile", action="store_true", help="fuse the decoder's activations")
+    parser.add_argument("--graphs", action="store_true", help="replay steps as CUDA graphs")
     run(Options(**vars(parser.parse_args())))
 
 

@@ -69,6 +69,11 @@ def adversarial_loss(made: Judgement) -> Tensor:
     return torch.stack([(1 - score).float().square().mean() for score, _ in made]).mean()
 
 
+def match_loss(score: Tensor, wanted: float) -> Tensor:
+    """Least-squares loss of a critic's scores against one verdict."""
+    return (score.float() - wanted).square().mean()
+
+
 def feature_loss(real: Judgement, made: Judgement) -> Tensor:
     """Distance of the discriminators' inner features (Larsen et al. 2016)."""
     terms = [

@@ -1,0 +1,117 @@
+"""What the voice model is trained against: is it real sound, and is it that person?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from autovoice.train import checkpoint
+from autovoice.train.discriminators import Discriminators, VoiceCritic
+from autovoice.train.losses import (
+    adversarial_loss,
+    discriminator_loss,
+    feature_loss,
+    limit_band,
+    match_loss,
+)
+from autovoice.train.steps import Losses, Made
+
+_FOLDER = "critics"
+
+
+class Adversary:
+    """The discriminators with their optimiser.
+
+    Args:
+        device: where they run.
+        mel: turns sound into what the voice critic reads.
+        precision: makes the context that networks run in.
+        resume: a checkpoint's folder; critics that lie in it go on from there.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        mel: Callable[[Tensor], Tensor],
+        precision: Callable[[], AbstractContextManager[object]],
+        resume: Path | None = None,
+    ) -> None:
+        self.mel, self.precision = mel, precision
+        self.sound, self.voice = Discriminators(), VoiceCritic()
+        found = checkpoint.load(resume / _FOLDER, _FOLDER) if resume else {}
+        self.fresh = not found
+        for name, network in self._named().items():
+            prefix = f"{name}."
+            kept = {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
+            if kept:
+                network.load_state_dict(kept)
+            network.to(device)
+        self.sound.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parameters = [p for n in self._named().values() for p in n.parameters()]
+        cuda = device.startswith("cuda")
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, lr=3e-4, betas=(0.8, 0.99), fused=cuda, capturable=cuda
+        )
+
+    def _named(self) -> dict[str, torch.nn.Module]:
+        return {"sound": self.sound, "voice": self.voice}
+
+    def judge(self, made: Made, *, matched: bool, teach: bool) -> Losses:
+        """Return what the critics hold against a step's sound; let them learn from it first.
+
+        Args:
+            made: what was decoded and what is real.
+            matched: the real sound is what the made one should have been, sample by sample.
+            teach: let the critics learn.
+        """
+        false = limit_band(made.made, made.band_hz)
+        true = limit_band(made.real, made.band_hz)
+        losses: Losses = {}
+        if teach:
+            losses["critic"] = self._teach(made, true, false.detach())
+        with self.precision():
+            verdict = self.sound(false)
+            losses["adversarial"] = adversarial_loss(verdict)
+            if made.wanted is not None:
+                losses["match"] = match_loss(self.voice(self.mel(made.made), made.wanted), 1.0)
+            if matched:
+                with torch.no_grad():
+                    reference = self.sound(true)
+                losses["features"] = feature_loss(reference, verdict)
+        return losses
+
+    def _teach(self, made: Made, true: Tensor, false: Tensor) -> Tensor:
+        for network in self._named().values():
+            network.requires_grad_(True)
+        with self.precision():
+            loss = discriminator_loss(self.sound(true), self.sound(false))
+            if made.wanted is not None:
+                loss = loss + self._voice_loss(made.made.detach(), made.real, made.wanted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        # In place: a CUDA graph writes to the gradients that it was captured with.
+        self.optimiser.zero_grad(set_to_none=False)
+        for network in self._named().values():
+            network.requires_grad_(False)
+        return loss.detach()
+
+    def _voice_loss(self, made: Tensor, real: Tensor, wanted: Tensor) -> Tensor:
+        """Real sound of that person is right; anybody else's, and all that was made, is wrong."""
+        with torch.no_grad():
+            heard, mel = self.mel(real), self.mel(made)
+        right = match_loss(self.voice(heard, wanted), 1.0)
+        stranger = match_loss(self.voice(heard.roll(1, 0), wanted), 0.0)
+        return right + 0.5 * stranger + match_loss(self.voice(mel, wanted), 0.0)
+
+    def save(self, out: Path, facts: dict[str, object]) -> None:
+        """Write the critics to ``out/critics``."""
+        tensors = {
+            f"{name}.{key}": value
+            for name, network in self._named().items()
+            for key, value in network.state_dict().items()
+        }
+        checkpoint.save(out / _FOLDER, _FOLDER, checkpoint.pack(tensors, False), facts)
