@@ -12,7 +12,7 @@ import pytest
 from autovoice.eval.card import Card, Gate, Melody, Phrase, Recording
 from autovoice.eval.figure import Figure
 from autovoice.eval.report import css
-from autovoice.eval.report.axes import TimeAxis, clock, note_name, note_ticks
+from autovoice.eval.report.axes import TimeAxis, clock, note_ticks
 from autovoice.eval.report.bars import similarity_bars
 from autovoice.eval.report.colours import palette, to_lab
 from autovoice.eval.report.heat import SCALES, heat_map, worst_phrases
@@ -22,6 +22,7 @@ from autovoice.eval.report.png import png
 from autovoice.eval.report.shown import beside, figure_text
 from autovoice.eval.report.spectrogram import ROWS, loudest_db, picture, spectrogram
 from autovoice.eval.report.transcript import Piece, differences, language_tag
+from autovoice.note_names import note_name
 from autovoice.types import Audio
 
 RATE = 16_000

@@ -15,8 +15,6 @@ RIGHT = 944.0
 FOOT = 22.0  # pixels that the labels of the time axis take
 _STEPS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _MOST_TICKS = 13
-_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-_A4_HZ = 440.0
 
 
 @dataclass(frozen=True)
@@ -88,25 +86,6 @@ def clock(time_s: float, step_s: float = 1.0) -> str:
     width = 2 + (decimals + 1 if decimals else 0)
     sign = "-" if rounded < 0 else ""
     return f"{sign}{int(minutes)}:{seconds:0{width}.{decimals}f}"
-
-
-def midi(f0_hz: float) -> float:
-    """Return the pitch in semitones, 69 for 440 Hz."""
-    return 69.0 + 12.0 * math.log2(f0_hz / _A4_HZ)
-
-
-def midi_hz(note: float) -> float:
-    """Return the frequency of a pitch in semitones."""
-    return float(_A4_HZ * 2.0 ** ((note - 69.0) / 12.0))
-
-
-def note_name(note: int) -> str:
-    """Return a note's name.
-
-    >>> note_name(69), note_name(60), note_name(58)
-    ('A4', 'C4', 'B♭3')
-    """
-    return f"{_NAMES[note % 12]}{note // 12 - 1}"
 
 
 def note_ticks(low: float, high: float) -> list[int]:

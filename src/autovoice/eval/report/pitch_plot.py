@@ -14,11 +14,10 @@ from autovoice.eval.report.axes import (
     LEFT,
     RIGHT,
     TimeAxis,
-    midi_hz,
-    note_name,
     note_ticks,
 )
 from autovoice.eval.report.svg import group, label, line, number, tag
+from autovoice.note_names import midi_hz, note_name
 
 Curve = NDArray[np.float64]
 Run = tuple[int, int]  # first and last + 1
