@@ -8,12 +8,17 @@ Arrays are NumPy, float32 unless stated, and are not to be written to once they 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autovoice.note_names import midi_hz, nearest_note, note_name
+
 FloatArray = NDArray[np.float32]
+# How far a voice is taken to reach above its own low end: see ``Speaker.comfortable``.
+REACH_SEMITONES = 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +115,29 @@ class Content:
     offset_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class PitchRange:
+    """Where a melody or a voice lies: low and high end and the middle, Hz."""
+
+    low_hz: float
+    median_hz: float
+    high_hz: float
+
+    @property
+    def notes(self) -> str:
+        """The two ends as names of notes, such as ``A3 to E5``."""
+        low, high = (note_name(nearest_note(hz)) for hz in (self.low_hz, self.high_hz))
+        return f"{low} to {high}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return frequencies, and the notes nearest to them, as plain values."""
+        names = {
+            key.replace("_hz", "_note"): note_name(nearest_note(value))
+            for key, value in asdict(self).items()
+        }
+        return {**{key: round(value, 2) for key, value in asdict(self).items()}, **names}
+
+
 @dataclass(frozen=True, eq=False)
 class Speaker:
     """Who sings: all that the decoder needs to know of a voice.
@@ -125,6 +153,136 @@ class Speaker:
     f0_median_hz: float
     f0_low_hz: float
     f0_high_hz: float
+
+    @property
+    def comfortable(self) -> PitchRange | None:
+        """Where the voice sings at ease; None where its pitch is not known.
+
+        The low end is the 5th percentile of the recording. The high end is the 95th, or one and
+        a half octaves above the low end where that is higher: people sing above where they speak,
+        and most voices are made from speech, which spans well under an octave. One made from
+        singing is wide already, so little or nothing is added. The figure was measured on six
+        singers of GTSinger: the 95th percentile of their singing lies 18 semitones (11 to 25)
+        above the 5th of their own speech, in the median; none of them sings lower than they
+        speak.
+        """
+        if self.f0_median_hz <= 0:
+            return None
+        low_hz = self.f0_low_hz or self.f0_median_hz
+        high_hz = self.f0_high_hz or self.f0_median_hz
+        reached_hz = low_hz * 2.0 ** (REACH_SEMITONES / 12)
+        return PitchRange(low_hz, self.f0_median_hz, max(high_hz, reached_hz))
+
+
+@dataclass(frozen=True)
+class RangeSpan:
+    """A stretch of a song that lies outside of a voice's comfortable range.
+
+    Args:
+        start_s, end_s: in the song.
+        side: above or below the range.
+        note: the farthest note that is held for 0.1 s in all, as a MIDI number (A4 is 69), after
+            the shift.
+        beyond_semitones: from the end of the range to that note, 1 or more.
+        outside_s: how long notes are outside in it; notes between them may be inside.
+    """
+
+    start_s: float
+    end_s: float
+    side: Literal["above", "below"]
+    note: int
+    beyond_semitones: int
+    outside_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "side": self.side,
+            "note": note_name(self.note),
+            "note_hz": round(midi_hz(self.note), 2),
+            "beyond_semitones": self.beyond_semitones,
+            "outside_s": round(self.outside_s, 3),
+        }
+
+
+@dataclass(frozen=True)
+class ShiftAdvice:
+    """A shift, and the share of the voiced time, 0 to 1, that it leaves outside of the range."""
+
+    semitones: int
+    share_outside: float
+
+    @property
+    def backing_semitones(self) -> int:
+        """How far the backing has to move with it, -5 to 6: octaves do not count."""
+        return (self.semitones + 5) % 12 - 5
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "semitones": self.semitones,
+            "share_outside": round(self.share_outside, 4),
+            "backing_semitones": self.backing_semitones,
+        }
+
+
+@dataclass(frozen=True)
+class RangeFit:
+    """How a song fits a voice, and which shift would fit better.
+
+    Shares are of the voiced time, 0 to 1. What song or voice have no pitch for is None.
+
+    Args:
+        semitones: the shift that is applied.
+        song: 5th, 50th and 95th percentile of the melody after the shift.
+        voice: the voice's comfortable range.
+        share_above, share_below: how much of the song lies outside.
+        spans: where, in the order of time.
+        auto: the octave that ``--semitones auto`` takes.
+        octave: of all octaves the one that leaves least outside.
+        key: the same of all shifts; only advice, as the backing would have to move too.
+        why_not: why there is no comparison, else ``""``.
+    """
+
+    semitones: int
+    song: PitchRange | None = None
+    voice: PitchRange | None = None
+    share_above: float | None = None
+    share_below: float | None = None
+    spans: tuple[RangeSpan, ...] = ()
+    auto: ShiftAdvice | None = None
+    octave: ShiftAdvice | None = None
+    key: ShiftAdvice | None = None
+    why_not: str = ""
+
+    @property
+    def share_outside(self) -> float | None:
+        """How much of the song lies outside on either side."""
+        if self.share_above is None or self.share_below is None:
+            return None
+        return self.share_above + self.share_below
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: plain values, None where there is no number."""
+        shares = {
+            name: None if (share := getattr(self, name)) is None else round(share, 4)
+            for name in ("share_outside", "share_above", "share_below")
+        }
+        advice = {
+            name: None if (shift := getattr(self, name)) is None else shift.to_json()
+            for name in ("auto", "octave", "key")
+        }
+        return {
+            "semitones": self.semitones,
+            "song": None if self.song is None else self.song.to_json(),
+            "voice": None if self.voice is None else self.voice.to_json(),
+            **shares,
+            "spans": [span.to_json() for span in self.spans],
+            "suggestion": advice,
+            "why_not": self.why_not,
+        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,6 +111,7 @@ class Engine:
             stems = pipeline.separate(audio, mixed=wanted.separate)
             vocal = pipeline.analyse(stems.vocals)
             semitones = pipeline.fit(vocal, target.speaker, wanted.semitones)
+            fit = pipeline.compare(vocal, target.speaker, semitones)
             converted = pipeline.convert(vocal, target.speaker, semitones)
             cover = pipeline.mix(converted, stems)
         return Conversion(
@@ -121,6 +122,7 @@ class Engine:
             device=self.device,
             timings=dict(reporter.timings),
             notes=tuple(pipeline.notes),
+            range=fit,
         )
 
     @contextlib.contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
 from autovoice.engine.stages import Mixed, Stages
 from autovoice.errors import InputError, ResourceError
-from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, Speaker, Stems
+from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, RangeFit, Speaker, Stems
 
 log = logging.getLogger(__name__)
 LISTEN_HZ = 16_000
@@ -52,6 +53,17 @@ class Vocal:
     pitch: Pitch
     energy: Curve
     activity: Curve
+
+    @cached_property
+    def sung(self) -> Pitch:
+        """The pitch where somebody is heard: what is muted anyway asks for no octave."""
+        frames = len(self.pitch.f0_hz)
+        if not len(self.activity.values):
+            return replace(self.pitch, f0_hz=np.zeros(frames, np.float32))
+        at_s = self.pitch.offset_s + np.arange(frames) * self.pitch.hop_s
+        place = (at_s - self.activity.offset_s) / self.activity.hop_s
+        heard = np.interp(place, np.arange(len(self.activity.values)), self.activity.values)
+        return replace(self.pitch, f0_hz=np.where(heard >= 0.5, self.pitch.f0_hz, np.float32(0)))
 
 
 @dataclass
@@ -102,10 +114,15 @@ class Pipeline:
         """Return the shift to apply, in semitones."""
         if isinstance(semitones, int):
             return semitones
-        if not (vocal.pitch.f0_hz > 0).any() or speaker.f0_median_hz <= 0:
+        sung = vocal.sung
+        if not (sung.f0_hz > 0).any() or speaker.f0_median_hz <= 0:
             self.notes.append("no pitch to fit the octave to: the melody is not shifted")
             return 0
-        return int(self.stages.builders.fit(vocal.pitch, speaker))
+        return int(self.stages.builders.fit(sung, speaker))
+
+    def compare(self, vocal: Vocal, speaker: Speaker, semitones: int) -> RangeFit:
+        """Say how the melody, moved by a shift, lies in the range of a voice."""
+        return self.stages.builders.compare(vocal.sung, speaker, semitones)
 
     def convert(self, vocal: Vocal, speaker: Speaker, semitones: int) -> Audio:
         """Sing the vocal in another voice.

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autovoice.types import Audio, FloatArray, ScoreCard, Stems
+from autovoice.types import Audio, FloatArray, RangeFit, ScoreCard, Stems
 
 STEM_NAMES = ("vocals", "backing", "converted")
+NOT_COMPARED = RangeFit(0, why_not="not compared")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class Conversion:
         timings: seconds by stage; ``load`` is reading networks in, ``total`` the whole call.
         notes: what went otherwise than asked for, in words.
         score: the score summary; None when it was not asked for.
+        range: how the song fits the voice, and which shift would fit better.
     """
 
     audio: Audio
@@ -48,6 +50,7 @@ class Conversion:
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     score: ScoreCard | None = None
+    range: RangeFit = NOT_COMPARED
 
     def scored_by(
         self, judge: Callable[[Audio, Audio, FloatArray, int], ScoreCard], reference: FloatArray

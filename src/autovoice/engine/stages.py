@@ -11,7 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autovoice.types import Analysis, Audio, Content, Curve, FloatArray, Pitch, Speaker, Stems
+from autovoice.types import (
+    Analysis,
+    Audio,
+    Content,
+    Curve,
+    FloatArray,
+    Pitch,
+    RangeFit,
+    Speaker,
+    Stems,
+)
 
 if TYPE_CHECKING:
     from autovoice.voices import Encoders
@@ -120,6 +130,12 @@ def _fit(pitch: Pitch, speaker: Speaker) -> int:
     return semitones_auto(pitch, speaker)
 
 
+def _compare(pitch: Pitch, speaker: Speaker, semitones: int) -> RangeFit:
+    from autovoice.convert.range_fit import range_fit
+
+    return range_fit(pitch, speaker, semitones)
+
+
 def _mix(converted: Audio, stems: Stems) -> Mixed:
     from autovoice.mix import mixdown
 
@@ -146,6 +162,7 @@ class Builders:
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
     fit: Callable[[Pitch, Speaker], int] = _fit
+    compare: Callable[[Pitch, Speaker, int], RangeFit] = _compare
     mix: Callable[[Audio, Stems], Mixed] = _mix
 
 
