@@ -116,7 +116,7 @@ class Judge:
             names=(f"{name} by {self._name}", song, reference.name),
         )
         page, figures = write_report(
-            card,
+            replace(card, range=conversion.range),
             folder,
             name,
             f"{name}.card.json",

@@ -159,6 +159,8 @@ def _print(reports: Sequence[Report], *, as_json: bool, alone: bool) -> None:
     for report in reports:
         for line in report.lines():
             click.echo(line)
+        for remark in report.remarks:
+            click.echo(f"note: {remark}" if alone else f"note: {report.song}: {remark}", err=True)
     failures = sum(bool(report.error) for report in reports)
     if failures:
         click.echo(f"{failures} of {len(reports)} songs failed", err=True)

@@ -28,12 +28,16 @@ _KEPT_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one song: a result, an error, or both where only card or report failed."""
+    """What came of one song: a result, an error, or both where only card or report failed.
+
+    ``remarks`` is what people should know beside the result; programs find it in the result.
+    """
 
     song: str
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     exit_code: int = 0
+    remarks: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """Yield what to tell people."""
@@ -108,12 +112,14 @@ class Job:
 
     def write(self, conversion: Conversion) -> Report:
         """Write cover, stems and report, and return what to tell."""
+        from autovoice.eval.range_words import sentences
+
         conversion.save(self.output)
         result = as_dict(conversion, self.output)
         if self.stems is not None:
             paths = conversion.save_stems(self.stems)
             result["stems"] = {name: str(path) for name, path in paths.items()}
-        report = Report(self.label, result=result)
+        report = Report(self.label, result=result, remarks=tuple(sentences(conversion.range)))
         try:
             self._write_report(result)
         except OSError as error:
@@ -183,6 +189,7 @@ def as_dict(conversion: Conversion, output: Path) -> dict[str, Any]:
         "timings": {name: round(s, 4) for name, s in conversion.timings.items()},
         "score": asdict(conversion.score) if conversion.score is not None else {},
         "notes": list(conversion.notes),
+        "range": conversion.range.to_json(),
     }
 
 

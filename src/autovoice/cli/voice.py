@@ -82,10 +82,13 @@ def list_voices(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, as_json: bool) -> None:
     """Show the record of a voice: a built-in name, a stored one, or a .voice file."""
-    record = _record(_named(name))
+    found = _named(name)
+    record, comfortable = _record(found), found.speaker.comfortable
     if as_json:
-        click.echo(json.dumps(record))
+        sings = None if comfortable is None else comfortable.to_json()
+        click.echo(json.dumps({**record, "comfortable_range": sings}))
         return
+    record["comfortable range"] = "" if comfortable is None else comfortable.notes
     for key, value in record.items():
         click.echo(f"{key.replace('_', ' '):<18} {value if value != '' else '-'}")
 

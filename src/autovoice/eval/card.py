@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autovoice.eval.figure import Figure
 from autovoice.eval.measures import BY_KEY
+from autovoice.types import RangeFit
 
 # song: singing, scored against a speech reference; speech: both speak; copy: a voice to itself.
 Kind = Literal["song", "speech", "copy"]
@@ -105,6 +106,7 @@ class Card:
         phrases: where it went well and where not.
         notes: what a reader should know (only a part was judged, rates differ, ...).
         timings: seconds by metric.
+        range: how the whole song fits the voice; None where that was not asked for.
     """
 
     output: Recording
@@ -120,6 +122,7 @@ class Card:
     phrases: tuple[Phrase, ...] = ()
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    range: RangeFit | None = None
 
     def __post_init__(self) -> None:
         unknown = set(self.figures) - set(BY_KEY)
@@ -158,6 +161,7 @@ class Card:
             ],
             "notes": list(self.notes),
             "timings": dict(self.timings),
+            "range": None if self.range is None else self.range.to_json(),
         }
 
 

@@ -17,6 +17,7 @@ from autovoice.eval.report.bars import similarity_bars
 from autovoice.eval.report.heat import SCALES, STEPS, cells, heat_map, when, worst_phrases
 from autovoice.eval.report.pitch_plot import pitch_plot
 from autovoice.eval.report.player import MOST_S, Clip, Player, players, reference_clip
+from autovoice.eval.report.ranges import range_panel
 from autovoice.eval.report.shown import CLASSES, SIGNS, gate_text, key_figures, rows
 from autovoice.eval.report.spectrogram import loudest_db, picture, spectrogram
 from autovoice.eval.report.template import render, write_text
@@ -98,6 +99,7 @@ def card_page(card: Card, *, output: Audio, source: Audio, reference: Audio | No
             "chips": [_chip(gate) for gate in card.gates],
             "verdict": _verdict(card.gates),
             "tiles": key_figures(card),
+            "range": range_panel(card.range, axis),
             "players": _players(card, axis, output, source, reference),
             "pitch": _pitch(card, axis),
             "spectrograms": _spectrograms(axis, source, output),
