@@ -73,6 +73,7 @@ def test_json_is_one_object_and_nothing_else(
     assert result["seconds"] == pytest.approx(1.0)
     assert (result["semitones"], result["voice"], result["device"]) == (12, "tester", "cpu")
     assert result["score"]["pitch_error_cents"] == 4.5
+    assert result["range"]["semitones"] == 12
     assert {"separate", "pitch", "words", "convert", "vocode", "mix", "total", "score"} <= set(
         result["timings"]
     )
@@ -89,7 +90,8 @@ def test_people_get_two_lines(
 ) -> None:
     out = tmp_path / "c.wav"
     code, printed, err = run(capfd, "convert", song_file, "--voice", voice_file, "-o", out)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert all(line.startswith("note: ") for line in err.splitlines())
     first, second = printed.splitlines()
     assert first.startswith(f"{out}: 1.0 s sung by tester, +12 semitones, in ")
     assert second == "  pitch error 4.5 cents, similarity to the voice 0.80, before 0.50"

@@ -50,6 +50,8 @@ def test_convert_writes_the_card_of_the_conversion(
     assert (card["source"]["name"], card["reference"]["name"]) == ("song.wav", "ref.wav")
     assert card["reference"]["seconds"] == pytest.approx(4.0)
     assert card["semitones"] == 12
+    assert card["range"] == result["range"]
+    assert "The song lies at " in (folder / "song.html").read_text(encoding="utf-8")
     assert card["figures"]["length_error_samples"]["value"] == 0.0
     assert made == [("cpu", True)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from autovoice import io
 from autovoice.cli.main import main
-from autovoice.voices import Voice, VoiceStore
+from autovoice.voices import Voice, VoiceHeader, VoiceStore
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from standins import encoders, song, voice
@@ -54,6 +54,19 @@ def test_a_voice_is_created_shown_passed_on_and_deleted(
     assert store.names() == ["anna", "berta"]
     assert run(capsys, "delete", "anna", "--yes")[1] == "anna: deleted\n"
     assert store.names() == ["berta"]
+
+
+def test_a_voice_is_shown_with_the_notes_that_it_sings_at_ease(
+    capsys: pytest.CaptureFixture[str], store: VoiceStore
+) -> None:
+    store.save(voice("anna"))
+    assert "comfortable range  B2 to F4\n" in run(capsys, "show", "anna")[1]
+    sings = json.loads(run(capsys, "show", "anna", "--json")[1])["comfortable_range"]
+    assert (sings["low_note"], sings["median_note"], sings["high_note"]) == ("B2", "F♯3", "F4")
+    unknown = Voice(VoiceHeader(name="berta"), voice().style, voice().embedding)
+    store.save(unknown)
+    assert "comfortable range  -\n" in run(capsys, "show", "berta")[1]
+    assert json.loads(run(capsys, "show", "berta", "--json")[1])["comfortable_range"] is None
 
 
 def test_creating_without_consent_says_so(

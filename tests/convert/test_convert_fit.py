@@ -61,3 +61,21 @@ def test_without_pitch_nothing_moves() -> None:
     assert semitones_auto(_melody(0.0, 0.0), _voice(200.0, 100.0, 300.0)) == 0
     assert semitones_auto(_melody(), _voice(200.0, 100.0, 300.0)) == 0
     assert semitones_auto(_melody(440.0), _voice(0.0)) == 0
+
+
+def test_of_octaves_that_hold_the_median_the_one_wins_that_holds_the_chorus() -> None:
+    # The median fits at 300 Hz and at 150 Hz; the third of the song at 900 Hz only an octave down.
+    wide = _voice(260.0, 120.0, 480.0)
+    assert semitones_auto(_melody(*[300.0] * 2), wide) == 0
+    assert semitones_auto(_melody(*[300.0] * 200, *[900.0] * 100), wide) == -12
+
+
+def test_a_few_notes_outside_do_not_move_a_song() -> None:
+    wide = _voice(260.0, 120.0, 480.0)
+    assert semitones_auto(_melody(*[300.0] * 980, *[900.0] * 20), wide) == 0
+
+
+def test_the_median_counts_before_the_chorus() -> None:
+    # Half of the song is far above, but an octave down the median leaves what the voice speaks.
+    narrow = _voice(200.0, 160.0, 260.0)
+    assert semitones_auto(_melody(*[200.0] * 110, *[900.0] * 100), narrow) == 0

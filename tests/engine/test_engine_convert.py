@@ -16,7 +16,7 @@ from autovoice.engine.progress import Reporter
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError, VoiceError
-from autovoice.types import Audio, Stems
+from autovoice.types import Audio, Pitch, Stems
 
 CPU: dict[str, Any] = {"device": "cpu"}
 
@@ -62,6 +62,8 @@ def test_silence_stays_silent_and_costs_no_model(tmp_path: Path) -> None:
     assert not result.audio.samples.any()
     assert result.semitones == 0
     assert "not shifted" in result.notes[0]
+    assert (result.range.song, result.range.share_outside) == (None, None)
+    assert "no pitch" in result.range.why_not
 
 
 def test_arrays_and_files_are_taken_too(tmp_path: Path) -> None:
@@ -342,3 +344,41 @@ def test_a_mix_of_the_wrong_shape_is_found_out(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"mix: found \[1, 24000\], expected \[2, 44100\]"):
         _engine(tmp_path, mix=wrong).convert(song(1), voice())
+
+
+def test_the_result_tells_how_the_song_fits_with_the_shift_that_is_applied(tmp_path: Path) -> None:
+    engine = _engine(tmp_path)
+    found = [engine.convert(song(2), voice(), semitones=shift).range for shift in (0, 24)]
+    assert [each.semitones for each in found] == [0, 24]
+    near, far = (each.song for each in found)
+    assert near is not None
+    assert far is not None
+    assert far.median_hz == pytest.approx(4 * near.median_hz)
+    assert found[0].share_outside == 0.0
+    assert found[1].share_above == 1.0
+    assert found[1].spans
+
+
+def test_what_is_muted_counts_neither_for_the_octave_nor_for_the_range(tmp_path: Path) -> None:
+    """A tracker hears notes in what a separator left of the instruments."""
+    asked: list[int] = []
+
+    class Everywhere:
+        def track(self, samples: Any) -> Pitch:
+            frames = len(samples) // 160
+            f0_hz = np.where(np.arange(frames) < 100, 200.0, 1_000.0).astype(np.float32)
+            return Pitch(f0_hz, np.ones(frames, np.float32), 0.01)
+
+    def fit(pitch: Pitch, speaker: Any) -> int:
+        asked.append(int((pitch.f0_hz > 500).sum()))
+        return 0
+
+    source = song(4.0, 16_000, channels=1)
+    samples = source.samples.copy()
+    samples[:, 16_000:] = 0
+    engine = _engine(tmp_path, pitch=lambda device: Everywhere(), fit=fit)
+    found = engine.convert(Audio(samples, 16_000), voice(), separate=False).range
+    assert asked[0] <= 2
+    assert found.song is not None
+    assert found.song.high_hz == pytest.approx(200.0)
+    assert found.spans == ()

@@ -20,13 +20,14 @@ def sentences(fit: RangeFit) -> list[str]:
     lies = f"the song lies at {fit.song.notes} {shift}"
     voice = f"the voice's comfortable range ({fit.voice.notes})"
     parts = [
-        f"{percent(share)} of it lies {side}"
+        f"{percent(share)} {side}"
         for side, share in (("above", fit.share_above), ("below", fit.share_below))
         if share
     ]
     if not parts:
         return [f"{lies}, all of it in {voice}"]
-    return [f"{lies}; {' and '.join(parts)} {voice}: {places(fit.spans)}", *_advice(fit)]
+    outside = " and ".join(parts).replace(" % ", " % of it lies ", 1)
+    return [f"{lies}; {outside} {voice}: {places(fit.spans)}", *_advice(fit)]
 
 
 def places(spans: Sequence[RangeSpan], most: int = _MOST_SPANS) -> str:
@@ -57,7 +58,7 @@ def percent(share: float) -> str:
     >>> percent(0.084), percent(0.004), percent(0.0)
     ('8 %', 'less than 1 %', '0 %')
     """
-    return "less than 1 %" if 0.0 < share < 0.005 else f"{100 * share:.0f} %"
+    return "less than 1 %" if 0.0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _advice(fit: RangeFit) -> list[str]:

@@ -15,7 +15,7 @@ from autovoice.types import PitchRange, RangeFit, RangeSpan, ShiftAdvice
 MOST_SPANS = 100  # a page is for reading; the JSON file has them all
 _WIDTH = 1000.0
 _LEFT = 128.0
-_RIGHT = 930.0
+_RIGHT = 900.0
 _TOP = 6.0
 _BAR = 26.0
 _GAP = 12.0
@@ -88,19 +88,23 @@ def _shifts(fit: RangeFit) -> list[ShiftRow]:
     applied = ShiftAdvice(fit.semitones, fit.share_outside)
     named = (
         ("applied", applied),
-        ("the octave nearest to the voice (auto)", fit.auto),
-        ("the octave that leaves least outside", fit.octave),
-        ("the key that leaves least outside", fit.key),
+        ("octave nearest to the voice (auto)", fit.auto),
+        ("octave that leaves least outside", fit.octave),
+        ("key that leaves least outside", fit.key),
     )
+    # A shift that is several of these at once is one row.
+    names: dict[ShiftAdvice, list[str]] = {}
+    for name, shift in named:
+        if shift is not None:
+            names.setdefault(shift, []).append(name)
     return [
         ShiftRow(
-            name,
+            ", ".join(each),
             _signed(shift.semitones),
             percent(shift.share_outside),
             _signed(shift.backing_semitones) if shift.backing_semitones else "",
         )
-        for name, shift in named
-        if shift is not None
+        for shift, each in names.items()
     ]
 
 
