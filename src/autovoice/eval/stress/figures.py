@@ -22,6 +22,7 @@ from autovoice.eval.stress.muted import muted_high_share
 from autovoice.eval.stress.octaves import octave_jump_share
 from autovoice.eval.stress.shimmer import added_shimmer_db
 from autovoice.eval.stress.tremor import added_tremor_cents, added_tremor_db
+from autovoice.eval.stress.undertone import undertone_share
 from autovoice.eval.stress.voicing import added_voice_share, lost_voice_share
 from autovoice.types import Audio
 
@@ -55,6 +56,7 @@ def measure(
         "jitter_cents": partial(added_jitter_cents, heard),
         "shimmer_db": partial(added_shimmer_db, heard),
         "harmonics_db": partial(harmonics_change_db, heard),
+        "undertone_share": partial(undertone_share, heard),
         "tremor_cents": partial(added_tremor_cents, heard),
         "tremor_db": partial(added_tremor_db, heard),
         "unvoiced_kept_db": partial(unvoiced_kept_db, heard),

@@ -21,6 +21,8 @@ Curve = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 
 LEAST_FRAMES = 20
+# What is further off is a slip, and no longer the same note.
+NEAR_CENTS = 200.0
 MOST_RATE_HZ = 24_000
 # The rise and the fall of a note belong to it no more than to its surroundings.
 EDGE_FRAMES = 3
@@ -59,6 +61,23 @@ class Heard:
     def sung(self) -> Marks:
         """Frames that the source sings, without 30 ms at the ends of each stretch."""
         return inner(self.wanted_hz > 0)
+
+    @property
+    def sung_hz(self) -> Curve:
+        """Pitch of the output where it is near the wanted one, else the wanted one.
+
+        Noise hides notes over 600 Hz from Harvest; where they are looked for by what is wanted,
+        they are found all the same.
+        """
+        near = self.both & (np.abs(self.error_cents) <= NEAR_CENTS)
+        pitch: Curve = np.where(near, self.output_hz, self.wanted_hz)
+        return pitch
+
+    @property
+    def own_hz(self) -> Curve:
+        """Pitch of the source where it has one, else the wanted one: they differ by the delay."""
+        pitch: Curve = np.where(self.source_hz > 0, self.source_hz, self.wanted_hz)
+        return pitch
 
     @property
     def error_cents(self) -> Curve:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autovoice.eval.stress.heard import Curve, Heard, Marks, enough
-
-# What is further off is a slip, which is another measure's business.
-SLIP_CENTS = 200.0
+from autovoice.eval.stress.heard import NEAR_CENTS, Curve, Heard, Marks, enough
 
 
 def added_jitter_cents(heard: Heard) -> float:
@@ -23,7 +20,7 @@ def added_jitter_cents(heard: Heard) -> float:
     Raises:
         NotApplicable: there are fewer than 20 such frames.
     """
-    good = heard.both & (np.abs(heard.error_cents) <= SLIP_CENTS)
+    good = heard.both & (np.abs(heard.error_cents) <= NEAR_CENTS)
     rows = enough(in_rows(good), "frames in rows of three that are voiced in source and output")
     ours, theirs = (
         1200.0 * np.log2(np.where(good, curve, 1.0)) for curve in (heard.output_hz, heard.wanted_hz)

@@ -7,8 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft, signal
 
 from autovoice.eval.figure import NotApplicable
-from autovoice.eval.stress.heard import Curve, Heard, Marks, envelope_db
-from autovoice.eval.stress.jitter import SLIP_CENTS
+from autovoice.eval.stress.heard import NEAR_CENTS, Curve, Heard, Marks, envelope_db
 from autovoice.eval.world import HOP_S
 
 BAND_HZ = (4.0, 12.0)
@@ -31,7 +30,7 @@ def added_tremor_cents(heard: Heard) -> float:
     Raises:
         NotApplicable: there is no such window.
     """
-    good = heard.both & (np.abs(heard.error_cents) <= SLIP_CENTS)
+    good = heard.both & (np.abs(heard.error_cents) <= NEAR_CENTS)
     ours, theirs = (
         1200.0 * np.log2(np.where(good, curve, 1.0)) for curve in (heard.output_hz, heard.wanted_hz)
     )
