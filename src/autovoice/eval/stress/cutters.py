@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def cut_places(
     items: Iterable[Item],
     *,
     most: int = MOST_PER_KIND,
-    read: Callable[..., Audio] = io.read,
+    read: Callable[[Path], Audio] | None = None,
     tracker: Tracker = harvest,
 ) -> list[Place]:
     """Cut the hardest places out of the a cappella recordings of an evaluation folder.
@@ -78,7 +79,7 @@ def cut_places(
     found: Mapping[str, list[tuple[_Find, Item, Audio]]] = {kind: [] for kind in FINDERS}
     for item in items:
         if item.kind == "acapella":
-            whole = read(item.path)
+            whole = (read or io.read)(item.path)
             song = _listen(whole, tracker)
             for kind, finder in FINDERS.items():
                 find = finder(song)
@@ -145,7 +146,11 @@ def _breaths(song: _Song) -> _Find | None:
 
 def _gaps(song: _Song) -> _Find | None:
     least = round(LEAST_SILENCE_S / HOP_S)
-    return _richest(song, silent_frames(song.level_db), least, "silence between notes")
+    sung = np.flatnonzero(song.f0_hz > 0)
+    between = np.zeros(len(song.f0_hz), dtype=np.bool_)
+    if len(sung):
+        between[sung[0] : sung[-1]] = True
+    return _richest(song, silent_frames(song.level_db) & between, least, "silence between notes")
 
 
 def _richest(song: _Song, marks: Marks, least: int, what: str) -> _Find | None:
