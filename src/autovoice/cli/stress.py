@@ -52,7 +52,6 @@ def run_stress(
     """
     from autovoice import weights
     from autovoice.eval.protocol import read_items
-    from autovoice.eval.protocol.about import about_run
     from autovoice.eval.stress import results, run
 
     shift = _whole(semitones)
@@ -63,16 +62,33 @@ def run_stress(
     target = engine.voice(voice)
     places = chosen_places(items, only)
     rows = run(engine, target, places, semitones=shift, progress=_say(len(places)))
+    asked: Any = {"voice": target.name, "folder": folder, "semitones": shift, "only": only}
+    found = _summed(rows, device=engine.device, **asked)
+    _finish(found, earlier, report, as_json=as_json)
+    return FAILED if found["counts"]["failed"] else 0
+
+
+def _summed(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    device: str,
+    voice: str,
+    folder: Path | None,
+    semitones: int,
+    only: Sequence[str],
+) -> dict[str, Any]:
+    """Return the results, with what they were made on and with."""
+    from autovoice.eval.protocol.about import about_run
+    from autovoice.eval.stress import results
+
     settings = {
-        "voice": target.name,
-        "semitones": shift,
+        "voice": voice,
+        "semitones": semitones,
         "folder": None if folder is None else folder.name,
         "only": list(only),
     }
-    about = about_run(engine.device, _command(target.name, folder, shift, only))
-    found = results.results(rows, about, settings)
-    _finish(found, earlier, report, as_json=as_json)
-    return FAILED if found["counts"]["failed"] else 0
+    about = about_run(device, _command(voice, folder, semitones, only))
+    return results.results(rows, about, settings)
 
 
 def make_engine(device: str) -> Any:
