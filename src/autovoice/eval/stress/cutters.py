@@ -26,6 +26,7 @@ CUT_S = 6.0
 MOST_PER_KIND = 3
 # Under this nothing can be said about a window: a gap needs a voice beside it.
 LEAST_SUNG_S = 2.0
+_SAME_S = 1.0
 _RATE_HZ = 24_000
 _RANGE_DB = 30.0
 Curve = NDArray[np.float64]
@@ -71,7 +72,7 @@ def cut_places(
 
     Returns:
         Places named ``KIND/RECORDING``, by kind, the hardest first. A kind that no recording has
-        gives none.
+        gives none, and a cut that starts within 1 s of one of an earlier kind is left out.
 
     Raises:
         InputError: a recording cannot be read.
@@ -86,11 +87,23 @@ def cut_places(
                 if find is not None:
                     part = cut(whole, find.start_s, find.start_s + CUT_S)
                     found[kind].append((find, item, part))
-    return [
-        Place(f"{kind}/{item.name}", kind, part, f"{find.says}; from {find.start_s:.2f} s")
-        for kind, finds in found.items()
-        for find, item, part in sorted(finds, key=lambda each: -each[0].worth)[:most]
-    ]
+    return _hardest(found, most)
+
+
+def _hardest(found: Mapping[str, list[tuple[_Find, Item, Audio]]], most: int) -> list[Place]:
+    """Return the most worth of each kind; what an earlier kind has taken is not taken again."""
+    taken: dict[str, list[float]] = {}
+    places = []
+    for kind, finds in found.items():
+        count = 0
+        for find, item, part in sorted(finds, key=lambda each: -each[0].worth):
+            starts_s = taken.setdefault(item.name, [])
+            if count < most and all(abs(find.start_s - each) >= _SAME_S for each in starts_s):
+                says = f"{find.says}; from {find.start_s:.2f} s"
+                places.append(Place(f"{kind}/{item.name}", kind, part, says))
+                starts_s.append(find.start_s)
+                count += 1
+    return places
 
 
 def _listen(whole: Audio, tracker: Tracker) -> _Song:
