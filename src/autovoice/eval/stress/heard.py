@@ -13,7 +13,7 @@ from autovoice.eval.aligned import check_audible, check_lengths
 from autovoice.eval.figure import NotApplicable
 from autovoice.eval.frames import FLOOR_DB, levels_db, loud_db
 from autovoice.eval.harvest import harvest
-from autovoice.eval.pitch import Tracker, melody
+from autovoice.eval.pitch import Tracker
 from autovoice.eval.world import HOP_S
 from autovoice.types import Audio
 
@@ -40,7 +40,7 @@ class Heard:
     Args:
         output, source: mono, one rate of at most 24 kHz, equal length.
         output_hz, source_hz: F0 by Harvest, 0 where unvoiced.
-        wanted_hz: ``source_hz``, moved by the shift and later by the delay.
+        wanted_hz: ``source_hz`` moved by the shift.
         output_db, source_db: level, dB to full scale, as from ``frames.levels_db``.
     """
 
@@ -74,12 +74,6 @@ class Heard:
         return pitch
 
     @property
-    def own_hz(self) -> Curve:
-        """Pitch of the source where it has one, else the wanted one: they differ by the delay."""
-        pitch: Curve = np.where(self.source_hz > 0, self.source_hz, self.wanted_hz)
-        return pitch
-
-    @property
     def error_cents(self) -> Curve:
         """Output less wanted pitch; 0 where one is unvoiced."""
         both = self.both
@@ -107,6 +101,9 @@ def hear(
 ) -> Heard:
     """Lay two recordings side by side and track their pitch.
 
+    No delay is taken out: a conversion keeps time to the sample, and in an even slide a delay could
+    not be told from a wrong pitch.
+
     Args:
         output, source: any rates and channels, at most 0.5 s apart in length. The output may be
             silent.
@@ -124,17 +121,17 @@ def hear(
     ]
     count = min(part.shape[1] for part in parts)
     ours, theirs = (Audio(part[:, :count], rate_hz) for part in parts)
-    curves = melody(ours, theirs, semitones, tracker=tracker)[1]
+    ours_hz, theirs_hz = tracker([(audio.mono(), rate_hz) for audio in (ours, theirs)])
     levels = [levels_db(audio) for audio in (ours, theirs)]
-    frames = min(len(levels[0]), len(curves.source_hz))
+    frames = min(len(levels[0]), len(ours_hz), len(theirs_hz))
     return Heard(
-        ours,
-        theirs,
-        curves.output_hz[:frames],
-        curves.source_hz[:frames],
-        curves.wanted_hz[:frames],
-        levels[0][:frames],
-        levels[1][:frames],
+        output=ours,
+        source=theirs,
+        output_hz=ours_hz[:frames],
+        source_hz=theirs_hz[:frames],
+        wanted_hz=theirs_hz[:frames] * 2.0 ** (semitones / 12.0),
+        output_db=levels[0][:frames],
+        source_db=levels[1][:frames],
     )
 
 

@@ -35,7 +35,7 @@ def harmonics_change_db(heard: Heard) -> float:
     frames = heard.sung & (heard.output_db >= heard.source_db - _QUIETER_DB)
     enough(frames, "sung frames of the source that sound in the output")
     ours = harmonics_db(heard.output, heard.sung_hz, frames)
-    theirs = harmonics_db(heard.source, heard.own_hz, frames)
+    theirs = harmonics_db(heard.source, heard.source_hz, frames)
     return float(np.mean(ours) - np.mean(theirs))
 
 

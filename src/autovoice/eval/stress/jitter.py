@@ -11,7 +11,7 @@ def added_jitter_cents(heard: Heard) -> float:
     """Return how much more the pitch trembles than that of the source.
 
     ``mean |c_k - (c_k-1 + c_k+1) / 2|`` with ``c`` in cents every 10 ms, of the output less that
-    of the source moved by shift and delay. Looked at are frames where three in a row are voiced in
+    of the wanted pitch. Looked at are frames where three in a row are voiced in
     both and within 200 cents of the wanted pitch. Vibrato moves both alike.
 
     Returns:

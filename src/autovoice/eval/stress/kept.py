@@ -40,7 +40,7 @@ def voiced_kept_db(heard: Heard, low_hz: float, high_hz: float) -> float:
 def note_powers(heard: Heard, frames: Marks) -> tuple[Curve, Curve]:
     """Return the powers of the notes in output and source, of each marked frame."""
     ours = note_power(heard.output, heard.sung_hz, frames)
-    theirs = note_power(heard.source, heard.own_hz, frames)
+    theirs = note_power(heard.source, heard.source_hz, frames)
     return ours.note, theirs.note
 
 

@@ -22,7 +22,7 @@ def undertone_share(heard: Heard) -> float:
     """
     sung = enough(heard.sung, "sung frames in the source")
     ours = note_power(heard.output, heard.wanted_hz, sung)
-    theirs = note_power(heard.source, heard.own_hz, sung)
+    theirs = note_power(heard.source, heard.source_hz, sung)
     sounding = (ours.whole > 1e-10) & (theirs.whole > 1e-10)
     enough(sounding, "sung frames that sound in the output")
     return float(np.mean((_share(ours) - _share(theirs))[sounding]))
