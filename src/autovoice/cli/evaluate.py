@@ -23,6 +23,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _OF_ONE = ("output", "source", "reference", "semitones", "kind", "language", "separate", "no_words",
            "gate")  # fmt: skip
 _OF_PROTOCOL = ("pairs", "compare", "seconds", "only", "with_cards", "fresh")
+_NOT_OF_STRESS = {*_OF_ONE, *_OF_PROTOCOL} - {"semitones", "compare", "only"}
 GATE_FAILED = 1
 
 
@@ -40,7 +41,7 @@ GATE_FAILED = 1
     default=0.0,
     show_default=True,
     metavar="N",
-    help="The shift of the melody that was applied.",
+    help="The shift of the melody that was applied; of the stress set, to apply.",
 )
 @click.option(
     "--kind",
@@ -54,15 +55,17 @@ GATE_FAILED = 1
 @click.option("--no-words", is_flag=True, help="Do not transcribe.")
 @click.option("--gate", is_flag=True, help="Exit with 1 when a gate fails, or none applies.")
 @click.option("--protocol", type=_FOLDER, metavar="DIR", help="Convert and judge that folder.")
+@click.option("--stress", is_flag=True, help="Convert and measure hard places, made or cut.")
+@click.option("--voice", metavar="VOICE", help="Whose voice the stress set is sung in.")
 @click.option("--pairs", type=click.Choice(["quick", "full"]), help="How many. Default: quick.")
-@click.option("--compare", type=_FILE, metavar="FILE", help="results.json of an earlier run.")
+@click.option("--compare", type=_FILE, metavar="FILE", help="What an earlier run wrote.")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
     help="Convert at most so much of each source.",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Only pairs of that name; repeatable.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only what has that name; repeatable.")
 @click.option("--cards", "with_cards", is_flag=True, help="Also write a page for each pair.")
 @click.option("--fresh", is_flag=True, help="Forget what an earlier run in the folder found.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
@@ -77,6 +80,9 @@ def evaluate(ctx: click.Context, /, **options: Any) -> int:
 
     autovoice eval --protocol DIR --report DIR: convert and judge every pair of an evaluation
     folder.
+
+    autovoice eval --stress --voice VOICE: convert sounds that are hard to convert and measure what
+    became of them; with --protocol DIR also the hardest places of its recordings.
     """
     given = {
         name
@@ -85,6 +91,12 @@ def evaluate(ctx: click.Context, /, **options: Any) -> int:
         and options[name] not in (None, ())
     }
     names = {parameter.name: parameter for parameter in ctx.command.params}
+    if options["stress"]:
+        _refuse(given & _NOT_OF_STRESS, names, "not for --stress; leave out one or the other")
+        if options["voice"] is None:
+            raise click.UsageError("--stress needs --voice VOICE, in whose voice it is sung")
+        return _stress(options)
+    _refuse(given & {"voice"}, names, "for the stress set; add --stress")
     if options["protocol"] is not None:
         _refuse(given & set(_OF_ONE), names, "for a single OUT; leave out --protocol, or these")
         if options["report"] is None:
@@ -96,7 +108,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> int:
         words = ", ".join(_spelt(names[each]) for each in missing)
         raise click.UsageError(
             f"missing {words}: give OUT --source FILE --reference VOICE for one result, or "
-            "--protocol DIR --report DIR for a whole folder"
+            "--protocol DIR --report DIR for a whole folder, or --stress --voice VOICE"
         )
     return _one(options)
 
@@ -124,6 +136,21 @@ def _protocol(options: dict[str, Any]) -> int:
         only=options["only"],
         cards=options["with_cards"],
         fresh=options["fresh"],
+        as_json=options["as_json"],
+    )
+
+
+def _stress(options: dict[str, Any]) -> int:
+    from autovoice.cli.stress import run_stress
+
+    return run_stress(
+        options["voice"],
+        folder=options["protocol"],
+        report=options["report"],
+        device=options["device"],
+        semitones=options["semitones"],
+        compare=options["compare"],
+        only=options["only"],
         as_json=options["as_json"],
     )
 

@@ -67,10 +67,8 @@ def sibilance_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
     rate_hz = common_rate_hz(output, source, least_hz=_LEAST_RATE_HZ, most_hz=_MOST_RATE_HZ)
     ours, theirs = aligned_mono(output, source, rate_hz)
     level = levels_db(Audio(theirs[None], rate_hz))
-    active, f0_hz = _paired(level >= loud_db(level) - _ACTIVE_RANGE_DB, source_f0_hz)
-    voiced, hissing = np.flatnonzero(f0_hz > 0), np.flatnonzero(active & (f0_hz <= 0))
-    band, whole = _powers(theirs, rate_hz, hissing)
-    sibilant = hissing[(band >= SIBILANT_SHARE * whole) & (whole > 0.0)]
+    voiced = np.flatnonzero(source_f0_hz[: len(level)] > 0)
+    sibilant = sibilant_frames(theirs, rate_hz, level, source_f0_hz)
     _enough(len(sibilant), "sibilant frames (unvoiced, loud, bright) in the source")
     _enough(len(voiced), "voiced frames in the source")
     kept, wanted = (_under_voice_db(part, rate_hz, sibilant, voiced) for part in (ours, theirs))
@@ -108,15 +106,45 @@ def breath_db(output: Audio, source: Audio, source_f0_hz: Frames) -> float:
     ours, voiced = ours[: len(theirs)], f0_hz > 0
     _enough(int(voiced.sum()), "voiced frames in the source")
     under = theirs - _mean_power_db(theirs[voiced])
-    unvoiced = ~ndimage.binary_dilation(voiced, iterations=_EDGE_FRAMES)
     if _mean_power_db(ours[voiced]) <= _NOTHING_DB:
         raise NotApplicable("the output is silent where the source sings; a voice is needed there")
-    noise_db = float(np.percentile(theirs[~voiced], 10)) if not voiced.all() else 0.0
-    quiet = (under <= -BREATH_UNDER_DB[0]) & (under >= -BREATH_UNDER_DB[1])
-    breath = unvoiced & quiet & (theirs >= noise_db + _ABOVE_NOISE_DB)
+    breath = breath_frames(theirs, f0_hz)
     _enough(int(breath.sum()), "breathy frames (unvoiced, 20 to 50 dB under the voice)")
     kept = np.maximum(ours[breath] - _mean_power_db(ours[voiced]), _LOWEST_DB)
     return float(np.mean(kept) - np.mean(under[breath]))
+
+
+def sibilant_frames(samples: FloatArray, rate_hz: int, levels: Frames, f0_hz: Frames) -> Places:
+    """Find sibilants: without pitch, within 30 dB of the loud level, bright.
+
+    Args:
+        samples: ``[T]``, at 16 to 24 kHz.
+        rate_hz: their rate.
+        levels: ``[F]``, of the same sound, as from ``frames.levels_db``.
+        f0_hz: ``[F]``, every 10 ms, 0 where unvoiced.
+
+    Returns:
+        Numbers of frames, 10 ms each.
+    """
+    active, f0_hz = _paired(levels >= loud_db(levels) - _ACTIVE_RANGE_DB, f0_hz)
+    hissing = np.flatnonzero(active & (f0_hz <= 0))
+    band, whole = _powers(samples, rate_hz, hissing)
+    return hissing[(band >= SIBILANT_SHARE * whole) & (whole > 0.0)]
+
+
+def breath_frames(levels: Frames, f0_hz: Frames) -> NDArray[np.bool_]:
+    """Mark breaths: no pitch within 20 ms, 20 to 50 dB under the voice, over the noise.
+
+    Args:
+        levels, f0_hz: ``[F]`` each, dB and Hz, every 10 ms; some of them voiced.
+    """
+    voiced = f0_hz > 0
+    under = levels - _mean_power_db(levels[voiced])
+    unvoiced = ~ndimage.binary_dilation(voiced, iterations=_EDGE_FRAMES)
+    noise_db = float(np.percentile(levels[~voiced], 10)) if not voiced.all() else 0.0
+    quiet = (under <= -BREATH_UNDER_DB[0]) & (under >= -BREATH_UNDER_DB[1])
+    found: NDArray[np.bool_] = unvoiced & quiet & (levels >= noise_db + _ABOVE_NOISE_DB)
+    return found
 
 
 def _under_voice_db(samples: FloatArray, rate_hz: int, sibilant: Places, voiced: Places) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from autovoice.eval.aligned import check_audible, check_lengths
 from autovoice.eval.figure import NotApplicable
-from autovoice.eval.frames import levels_db, loud_db
+from autovoice.eval.frames import Levels, levels_db, loud_db
 from autovoice.eval.world import HOP_S
 from autovoice.types import Audio
 
+Marks = NDArray[np.bool_]
 # Beside a loud part of 75 dB this is 25 dB: the noise of a quiet room.
 SILENT_UNDER_DB = 50.0
 # The longest smearing of an onset by a window, a filter or a delay that is no noise.
@@ -41,15 +43,33 @@ def gap_noise_share(output: Audio, source: Audio) -> float:
     for audio, name in ((output, "output"), (source, "source")):
         check_audible(audio.samples, name)
     ours, theirs = levels_db(output), levels_db(source)
-    sounding = theirs >= loud_db(theirs) - SILENT_UNDER_DB
-    near = ndimage.binary_dilation(sounding, iterations=round(MARGIN_S / HOP_S))
     count = min(len(ours), len(theirs))
-    gaps = ~near[:count]
+    gaps = found_gaps(silent_frames(theirs)[:count])
+    heard = ours[:count] >= loud_db(ours) - SILENT_UNDER_DB
+    return float(np.mean(heard[gaps]))
+
+
+def silent_frames(levels: Levels) -> Marks:
+    """Mark the frames that are 50 dB under the loud level, and 50 ms away from anything louder.
+
+    Args:
+        levels: ``[F]`` as from ``frames.levels_db``.
+    """
+    sounding = levels >= loud_db(levels) - SILENT_UNDER_DB
+    near: Marks = ndimage.binary_dilation(sounding, iterations=round(MARGIN_S / HOP_S))
+    return ~near
+
+
+def found_gaps(gaps: Marks) -> Marks:
+    """Return the marks of ``silent_frames`` as they are.
+
+    Raises:
+        NotApplicable: they are less than 0.2 s in all.
+    """
     found_s = float(gaps.sum()) * HOP_S
     if found_s < LEAST_SILENCE_S - HOP_S / 2:
         raise NotApplicable(
             f"found {found_s:.2f} s of silence in the source ({SILENT_UNDER_DB:.0f} dB under its "
             f"loud parts, {MARGIN_S * 1000:.0f} ms away from them), needs {LEAST_SILENCE_S} s"
         )
-    heard = ours[:count] >= loud_db(ours) - SILENT_UNDER_DB
-    return float(np.mean(heard[gaps]))
+    return gaps

@@ -41,8 +41,8 @@ class Measure:
     source: str
 
 
-def _read() -> tuple[Measure, ...]:
-    path = Path(__file__).with_suffix(".csv")
+def read_measures(path: Path) -> tuple[Measure, ...]:
+    """Read a table of measures, with the columns of ``Measure``."""
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(_measure(row) for row in csv.DictReader(file))
 
@@ -53,7 +53,7 @@ def _measure(row: dict[str, str]) -> Measure:
     return Measure(**words, least=least, most=most, better=cast(Better, row["better"]))
 
 
-MEASURES = _read()
+MEASURES = read_measures(Path(__file__).with_suffix(".csv"))
 BY_KEY = {measure.key: measure for measure in MEASURES}
 
 
