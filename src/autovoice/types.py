@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+# Tensors of a trained voice by name, float16 or float32 (see ``nn.low_rank``).
+AdapterArrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,8 @@ class Speaker:
         style: ``[128]`` the decoder's timbre vector.
         embedding: ``[256]`` unit-length speaker embedding (GE2E).
         f0_median_hz, f0_low_hz, f0_high_hz: median, 5th and 95th percentile of the voiced pitch.
+        adapter: what training added to the networks for this voice; empty for a voice that was
+            not trained.
     """
 
     style: FloatArray
@@ -125,6 +130,7 @@ class Speaker:
     f0_median_hz: float
     f0_low_hz: float
     f0_high_hz: float
+    adapter: AdapterArrays = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
