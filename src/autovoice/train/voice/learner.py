@@ -104,7 +104,7 @@ def as_adapter(values: Mapping[str, Tensor]) -> tuple[FloatArray, dict[str, np.n
     Raises:
         ValueError: a value is beyond float16.
     """
-    adapter = {k: v.numpy().astype(np.float16) for k, v in values.items() if k != STYLE}
+    adapter = {k: v.half().numpy() for k, v in values.items() if k != STYLE}
     strange = [name for name, value in adapter.items() if not np.isfinite(value).all()]
     if strange:
         raise ValueError(f"{strange[0]}: found values beyond float16, expected a stable training")

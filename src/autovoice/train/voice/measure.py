@@ -67,7 +67,7 @@ def measure(
         active_s=float(active.sum()) / FRAMES_PER_S,
         level_dbfs=level,
         clipped=float(flat[active].mean()) if active.any() else 0.0,
-        snr_db=_snr_db(level_db, active),
+        snr_db=_snr_db(level_db, active, _voiced(pitch, len(active))),
         band_hz=band_hz(samples, rate_hz),
         f0_low_hz=float(low),
         f0_median_hz=float(median),
@@ -118,10 +118,25 @@ def band_hz(samples: FloatArray, rate_hz: int) -> float:
     return float(np.clip(heard.max(initial=0.0), min(_LOWEST_BAND_HZ, top), top))
 
 
-def _snr_db(level_db: FloatArray, active: NDArray[np.bool_]) -> float | None:
-    pauses = level_db[~active]
-    if not active.any() or len(pauses) < _LEAST_NOISE_S * FRAMES_PER_S:
+def _voiced(pitch: Pitch, frames: int) -> NDArray[np.bool_]:
+    """Read the voicing at our frames, ``[frames]``."""
+    if not len(pitch.f0_hz):
+        return np.zeros(frames, np.bool_)
+    at_s = (np.arange(frames) + 0.5) / FRAMES_PER_S
+    nearest = np.round((at_s - pitch.offset_s) / pitch.hop_s).astype(np.int64)
+    found: NDArray[np.bool_] = pitch.f0_hz[np.clip(nearest, 0, len(pitch.f0_hz) - 1)] > 0
+    return found
+
+
+def _snr_db(
+    level_db: FloatArray, active: NDArray[np.bool_], voiced: NDArray[np.bool_]
+) -> float | None:
+    """Compare the loud part of the voice with the quietest tenth of what has no pitch.
+
+    Not with what is inactive: under strong noise nothing seems to be.
+    """
+    rest = level_db[~voiced]
+    if not active.any() or len(rest) < _LEAST_NOISE_S * FRAMES_PER_S:
         return None
     voice = float(np.percentile(level_db[active], 90))
-    noise = float(np.percentile(pauses, 25))
-    return min(voice - noise, _NOISELESS_DB)
+    return min(voice - float(np.percentile(rest, 10)), _NOISELESS_DB)
