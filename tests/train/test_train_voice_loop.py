@@ -144,10 +144,10 @@ def test_a_step_without_a_finite_gradient_changes_nothing(
 ) -> None:
     run = trainer(train_items, held_items, replace(SETTINGS, steps=2))
     before = run.learner.values()
-    losses = Learner.losses
+    losses = Learner.own_losses
     monkeypatch.setattr(
         Learner,
-        "losses",
+        "own_losses",
         lambda self, crops: {k: v * math.nan for k, v in losses(self, crops).items()},
     )
     run.run()
@@ -175,10 +175,22 @@ def test_each_slice_is_heard_in_disguise_and_sung_by_another(train_items: list[I
 
 def test_lost_words_count_against_a_state() -> None:
     before = Scores(similarity=0.6, cer=0.2, words_gap=0.1)
-    assert worth(Scores(similarity=0.8, cer=0.22, words_gap=0.5), before) == 0.8
+    assert worth(Scores(similarity=0.8, cer=0.22, words_gap=0.1), before) == pytest.approx(0.8)
     assert worth(Scores(similarity=0.8, cer=0.33, words_gap=0.1), before) == pytest.approx(0.7)
-    unheard = Scores(similarity=0.8, words_gap=0.23)
-    assert worth(unheard, before) == pytest.approx(0.7)
+    assert worth(Scores(similarity=0.8, cer=0.33, words_gap=0.1), before, 0.2) == pytest.approx(0.8)
+    assert worth(Scores(similarity=0.8, words_gap=0.2), before) == pytest.approx(0.7)
+    assert worth(Scores(similarity=0.8, words_gap=0.05), before) == pytest.approx(0.85)
+
+
+def test_of_a_short_text_two_letters_may_be_lost(
+    train_items: list[Item], held_items: list[Item]
+) -> None:
+    def judge(text: str | None) -> Judge:
+        return Judge(held_items, train_items[0].audio.numpy(), PlainEar(text=text))
+
+    assert judge("Twenty letters and no more").words_free == pytest.approx(2 / 22)
+    assert judge("a" * 400).words_free == 0.03
+    assert judge(None).words_free == 2.0
 
 
 def test_a_damaged_state_is_no_state(tmp_path: Path) -> None:

@@ -97,7 +97,9 @@ def test_a_short_recording_is_refused() -> None:
 
 
 def test_too_little_of_everything_says_what_was_wrong() -> None:
-    with pytest.raises(VoiceError, match=r"at least 10 s .*, found [45]\.\d s.*recording 2: silent"):
+    with pytest.raises(
+        VoiceError, match=r"at least 10 s .*, found [45]\.\d s.*recording 2: silent"
+    ):
         look(sing(5.0), np.zeros(RATE_HZ, np.float32), least_s=10.0)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from autovoice import io
 from autovoice.eval.dio import dio
 from autovoice.train.losses import MelDistance
+from autovoice.train.voice.material import curves
 from autovoice.train.voice.parts import Parts
 from autovoice.train.voice.request import Plan
 from autovoice.train.voice.tools import Tools
@@ -177,5 +178,19 @@ def singer(name: str = "other") -> Voice:
 
 
 def tools(model: str = MODEL_A) -> Tools:
-    plan = Plan(batch=2, ticks=8, disguises=1, train_s=60.0, held_s=10.0, rank=4)
-    return Tools(encoders(), parts(), PlainEar(), [singer()], model, plan)
+    plan = Plan(
+        batch=2, ticks=8, disguises=1, train_s=60.0, held_s=10.0, strangers=3, held_strangers=1,
+        rank=4,
+    )  # fmt: skip
+    return Tools(encoders(), parts(), PlainEar(), [singer()], model, plan, tell)
+
+
+def tell(count: int, seed: int) -> list[tuple[FloatArray, FloatArray]]:
+    """Other people's words: glides of a third voice."""
+    chance = np.random.default_rng(seed)
+    clips = []
+    for index in range(count):
+        samples = sing(2.4, chance.uniform(0.1, 1.0, 8), f0_hz=150.0 + 20 * index, pause_s=0.0)
+        at_16k = io.resample(samples[None], 24_000, 16_000)[0]
+        clips.append((samples, curves(samples, at_16k, track)[0]))
+    return clips

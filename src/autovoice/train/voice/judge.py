@@ -19,13 +19,14 @@ from torch import Tensor
 from autovoice import eval as judging
 from autovoice.analyse.speaker import SpeakerEncoder
 from autovoice.errors import AutoVoiceError
+from autovoice.eval.cer import normalised
 from autovoice.eval.distillmos import DistillMos
 from autovoice.eval.figure import NotApplicable
 from autovoice.eval.resemblyzer import Resemblyzer
 from autovoice.eval.similarity import cosine
 from autovoice.eval.words import GREEDY, error_rate
 from autovoice.train.losses import cosine_gap
-from autovoice.train.voice.learner import Learner
+from autovoice.train.voice.learner import LAST_LAYER, Learner
 from autovoice.train.voice.material import Item
 from autovoice.types import Audio, FloatArray
 from autovoice.voices import Scores
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 RATE_HZ = 24_000
 _PAUSE = RATE_HZ // 4
 # A character error rate may move so much by chance; more of it counts against a state.
-WORDS_FREE = 0.03
+WORDS_FREE, LETTERS_FREE = 0.03, 2
 
 
 class Ear(Protocol):
@@ -110,11 +111,14 @@ class Judge:
         items: the held-out slices; what somebody else sang is converted, where there is that.
         reference: ``[S]`` 24 kHz, the recordings that were trained on.
         ear: who listens.
+        others: what others said, never trained on; converted too. Of them no true sound and no
+            sure text is known: they count for the voice, the feature gap and the opinion.
     """
 
     items: Sequence[Item]
     reference: FloatArray
     ear: Ear
+    others: Sequence[Item] = ()
 
     def __post_init__(self) -> None:
         self.wanted = self.ear.voice(self.reference)
@@ -122,42 +126,29 @@ class Judge:
         self.text = self.ear.words(self.true)
 
     def score(self, learner: Learner, *, natural: bool = False) -> Scores:
-        """Convert the held-out slices and judge them.
+        """Convert the held-out slices and what others said, and judge it.
 
         Args:
             learner: the voice as it is.
             natural: predict the opinion too, which takes as long as the rest.
         """
-        return self._judge(self.convert(learner), learner, natural)
+        both = [*self.items, *self.others]
+        made = [convert(learner, item, seed) for seed, item in enumerate(both)]
+        return self._judge(made, both, learner, natural)
 
     def recordings(self, learner: Learner) -> Scores:
         """Judge the held-out recordings themselves."""
-        return self._judge([item.audio.numpy() for item in self.items], learner, True)
+        return self._judge([item.audio.numpy() for item in self.items], self.items, learner, True)
 
-    def convert(self, learner: Learner) -> list[FloatArray]:
-        """Sing the held-out slices, each ``[S]``."""
-        device = learner.parts.device
-        made = []
-        for index, item in enumerate(self.items):
-            hearing = item.hearings[-1]
-            noise = torch.randn(1, len(item.audio), generator=torch.Generator().manual_seed(index))
-            with torch.no_grad():
-                sound = learner.say(
-                    hearing.content[None].to(device).float(),
-                    item.f0_hz[:1].to(device),
-                    hearing.energy[None].to(device),
-                    noise.to(device),
-                )
-            made.append(sound[0].float().cpu().numpy())
-        return made
-
-    def _judge(self, made: list[FloatArray], learner: Learner, natural: bool) -> Scores:
+    def _judge(
+        self, made: list[FloatArray], items: Sequence[Item], learner: Learner, natural: bool
+    ) -> Scores:
         whole = _joined(made)
         near = cosine(self.ear.voice(whole), self.wanted)
         return Scores(
             similarity=float(np.clip(near or 0.0, -1.0, 1.0)),
-            cer=self._error(self.ear.words(whole)),
-            words_gap=self._gap(made, learner),
+            cer=self._error(self.ear.words(_joined(made[: len(self.items)]))),
+            words_gap=_gap(made, items, learner),
             distillmos=self.ear.opinion(whole) if natural else None,
         )
 
@@ -169,17 +160,41 @@ class Judge:
         except NotApplicable:
             return None
 
-    def _gap(self, made: list[FloatArray], learner: Learner) -> float:
-        gaps = []
-        for sound, item in zip(made, self.items, strict=True):
-            heard = _hear(sound, learner)
-            gaps.append(cosine_gap(heard, _hear(item.audio.numpy(), learner)))
-        return float(torch.stack(gaps).mean().clamp(0.0, 2.0))
+    @property
+    def words_free(self) -> float:
+        """How much the character error rate may rise by chance: two letters, 0.03 at least."""
+        return max(WORDS_FREE, LETTERS_FREE / max(len(normalised(self.text or "")), 1))
+
+
+@torch.no_grad()
+def convert(learner: Learner, item: Item, seed: int) -> FloatArray:
+    """Sing a slice in the voice as it is, ``[S]``."""
+    device, hearing = learner.parts.device, item.hearings[-1]
+    noise = torch.randn(1, len(item.audio), generator=torch.Generator().manual_seed(seed))
+    sound = learner.say(
+        hearing.content[None].to(device).float(),
+        item.f0_hz[:1].to(device),
+        hearing.energy[None].to(device),
+        noise.to(device),
+    )
+    samples: FloatArray = sound[0].float().cpu().numpy()
+    return samples
+
+
+@torch.no_grad()
+def _gap(made: Sequence[FloatArray], items: Sequence[Item], learner: Learner) -> float:
+    gaps = [
+        cosine_gap(_hear(sound, learner), _hear(item.audio.numpy(), learner))
+        for sound, item in zip(made, items, strict=True)
+    ]
+    return float(torch.stack(gaps).mean().clamp(0.0, 2.0))
 
 
 def _hear(samples: FloatArray, learner: Learner) -> Tensor:
     """Hear the recogniser's last layer, ``[1, 512, F]``."""
-    return learner.parts.hear(torch.from_numpy(samples)[None].to(learner.parts.device))[:, 512:]
+    return learner.parts.hear(torch.from_numpy(samples)[None].to(learner.parts.device))[
+        :, LAST_LAYER
+    ]
 
 
 def _joined(pieces: Sequence[FloatArray]) -> FloatArray:
@@ -188,14 +203,17 @@ def _joined(pieces: Sequence[FloatArray]) -> FloatArray:
     return joined
 
 
-def worth(scores: Scores, before: Scores) -> float:
+def worth(scores: Scores, before: Scores, words_free: float = WORDS_FREE) -> float:
     """Return one number for how good a state is: its similarity, less what it lost of the words.
 
-    Losses within chance are free. Where the character error rate is not known, the gap of the
-    recogniser's features counts instead.
+    The gap of the recogniser's features counts as it is, for it is smooth; the character error
+    rate only where it rose by more than chance.
+
+    Args:
+        scores, before: of the state, and of the untrained voice.
+        words_free: how much the character error rate may rise.
     """
+    lost = scores.words_gap - before.words_gap
     if scores.cer is not None and before.cer is not None:
-        lost = scores.cer - before.cer
-    else:
-        lost = scores.words_gap - before.words_gap
-    return scores.similarity - max(0.0, lost - WORDS_FREE)
+        lost += max(0.0, scores.cer - before.cer - words_free)
+    return scores.similarity - lost

@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from autovoice.nn.low_rank import LowRank
+from autovoice.train.colour import colour_gap, long_term
+from autovoice.train.losses import cosine_gap
 from autovoice.train.voice.material import FRAME_SAMPLES, Crops
 from autovoice.train.voice.parts import Parts
 from autovoice.types import FloatArray
 
 STYLE = "style"
+# Of what ``Parts.hear`` returns: the recogniser's last layer.
+LAST_LAYER = slice(512, None)
 # Of the content adapter what lies behind its last mixing; of the decoder every convolution whose
 # weight is worth it. The style is the same in every frame, so of the layers that read it the bias
 # is all that matters.
@@ -77,15 +81,37 @@ class Learner:
         sound: Tensor = self.parts.decoder(asr, f0_hz, energy, style, noise)
         return sound
 
-    def losses(self, crops: Crops) -> dict[str, Tensor]:
-        """Compare what is sung with what was: spectrum, pitch, and how far the style went."""
+    def own_losses(self, crops: Crops) -> dict[str, Tensor]:
+        """Compare what is sung with what was: spectrum and pitch."""
         made = self.say(crops.content, crops.f0_hz, crops.energy, crops.noise)
         return {
             "mel": self.parts.distance(made, crops.audio, crops.band_hz),
             "pitch": self.parts.pitch(made, crops.f0_hz),
-            "style": (self.style - self.first_style).square().mean()
-            / self.first_style.square().mean().clamp_min(1e-6),
+            "style": self._drift(),
         }
+
+    def stranger_losses(self, crops: Crops, colour: Tensor) -> dict[str, Tensor]:
+        """Convert somebody else: the words and the pitch stay, the long-term spectrum comes.
+
+        Args:
+            crops: what others said; their sound is what the words are compared with.
+            colour: ``[67]`` long-term spectrum of the voice (``train.colour``).
+        """
+        made = self.say(crops.content, crops.f0_hz, crops.energy, crops.noise)
+        with torch.no_grad():
+            words = self.parts.hear(crops.audio)[:, LAST_LAYER]
+        spectrum = long_term(self.parts.mel24k(made))
+        return {
+            "words": cosine_gap(self.parts.hear(made)[:, LAST_LAYER], words),
+            "colour": colour_gap(spectrum, colour[None].expand_as(spectrum)),
+            "pitch": self.parts.pitch(made, crops.f0_hz),
+            "style": self._drift(),
+        }
+
+    def _drift(self) -> Tensor:
+        """Measure how far the style went from where it began, as a share of its power."""
+        power = self.first_style.square().mean().clamp_min(1e-6)
+        return (self.style - self.first_style).square().mean() / power
 
     def put(self, values: Mapping[str, Tensor]) -> None:
         """Set the trained tensors."""

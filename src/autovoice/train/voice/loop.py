@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from autovoice.train.colour import long_term
 from autovoice.train.voice import state as states
 from autovoice.train.voice.judge import Judge, worth
 from autovoice.train.voice.learner import STYLE, Learner
@@ -19,7 +20,7 @@ from autovoice.train.voice.material import Item, draw
 from autovoice.train.voice.state import State
 
 log = logging.getLogger(__name__)
-WEIGHTS = {"mel": 1.0, "pitch": 0.3, "style": 0.05}
+WEIGHTS = {"mel": 1.0, "pitch": 0.3, "style": 0.05, "words": 3.0, "colour": 0.3}
 _BETAS = (0.9, 0.98)
 _TINY = 1e-8
 _WARM_STEPS = 10
@@ -50,9 +51,9 @@ class Settings:
     batch: int = 1
     ticks: int = 16
     rank: int = 8
-    rate: float = 1e-3
-    style_rate: float = 2.0
-    bias_rate: float = 2.0
+    rate: float = 5e-4
+    style_rate: float = 4.0
+    bias_rate: float = 4.0
     score_every: int = 0
     patience: int = 4
     seed: int = 0
@@ -84,6 +85,7 @@ class Trainer:
     Args:
         learner: what is trained.
         items: what it learns from.
+        others: what others said, which every second step converts; none leaves that out.
         judge: scores it on what it does not learn from.
         settings: how.
         state: where to go on; a fresh one begins.
@@ -100,13 +102,15 @@ class Trainer:
         settings: Settings,
         state: State,
         *,
+        others: Sequence[Item] = (),
         folder: Path | None = None,
         listener: Callable[[Report], None] = lambda _report: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.learner, self.items, self.judge = learner, items, judge
         self.settings, self.state, self.folder = settings, state, folder
-        self.listener, self.clock = listener, clock
+        self.listener, self.clock, self.others = listener, clock, others
+        self.colour = _colour(items, learner)
         self._losses: list[Tensor] = []
         self._loss, self._scoring_s, self._saved_step = math.nan, 0.0, state.step
         self._begin_s = clock() - state.spent_s
@@ -160,20 +164,27 @@ class Trainer:
         return state
 
     def _step(self) -> None:
-        """Learn from one batch (Adam, Kingma and Ba 2015, with the style near where it began)."""
+        """Learn from one batch: of the voice's own, or every second time of others."""
         settings, state = self.settings, self.state
         seed = settings.seed * 1_000_003 + state.step
-        crops = draw(self.items, settings.batch, settings.ticks, seed, self.learner.parts.device)
-        losses = self.learner.losses(crops)
+        stranger = bool(self.others) and state.step % 2 == 1
+        source = self.others if stranger else self.items
+        crops = draw(source, settings.batch, settings.ticks, seed, self.learner.parts.device)
+        if stranger:
+            losses = self.learner.stranger_losses(crops, self.colour)
+        else:
+            losses = self.learner.own_losses(crops)
         total = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
         parameters = self.learner.parameters
         gradients = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
         found = {k: g for k, g in zip(parameters, gradients, strict=True) if g is not None}
         state.step += 1
         self._descend(found)
-        self._losses.append(losses["mel"].detach())
+        if not stranger:
+            self._losses.append(losses["mel"].detach())
 
     def _descend(self, gradients: dict[str, Tensor]) -> None:
+        """Follow the gradients (Adam, Kingma and Ba 2015), and move the average."""
         count = self.state.step
         norm = torch.stack([g.square().sum() for g in gradients.values()]).sum().sqrt()
         if not bool(torch.isfinite(norm)):
@@ -220,7 +231,7 @@ class Trainer:
         scores = self.judge.score(self.learner)
         self.learner.put(now)
         state.scores.setdefault("before", scores)
-        value = worth(scores, state.scores["before"])
+        value = worth(scores, state.scores["before"], self.judge.words_free)
         best = max((row[3] for row in state.history), default=-math.inf)
         if self._losses:
             self._loss = float(torch.stack(self._losses).mean())
@@ -255,3 +266,11 @@ class Trainer:
         loss = float(self._losses[-1]) if self._losses else self._loss
         left = self.spent_s * (1 - done) / done
         self.listener(Report(state.step, self.done, left, loss, similarity, best))
+
+
+@torch.no_grad()
+def _colour(items: Sequence[Item], learner: Learner) -> Tensor:
+    """Average the long-term spectrum of the voice over its slices, ``[67]``."""
+    device = learner.parts.device
+    spectra = [long_term(learner.parts.mel24k(item.audio[None].to(device))) for item in items]
+    return torch.cat(spectra).mean(0)

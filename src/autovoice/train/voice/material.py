@@ -111,7 +111,7 @@ def prepare(
     for index, (samples, f0_hz, band_hz) in enumerate(slices):
         audio = torch.from_numpy(samples).to(parts.device)
         own = torch.from_numpy(decoder_energy(samples).values)
-        hearings = [_hearing(parts, audio, own, chance) for _ in range(disguises)]
+        hearings = [hear(parts, audio, own, chance) for _ in range(disguises)]
         if turn is not None:
             hearings.append(
                 _foreign(parts, audio, f0_hz[0], own, singer=next(turn), seed=seed + index)
@@ -121,13 +121,15 @@ def prepare(
     return items
 
 
-def _hearing(
+@torch.no_grad()
+def hear(
     parts: Parts,
     audio: Tensor,
     energy: Tensor,
     chance: torch.Generator | None,
     foreign: bool = False,
 ) -> Hearing:
+    """Hear the words of a sound once, ``[S]``; disguised when ``chance`` is given."""
     return Hearing(parts.hear(audio[None], chance)[0].half().cpu(), energy, foreign)
 
 
@@ -149,7 +151,7 @@ def _foreign(
     samples = sung[0].float().cpu().numpy()
     gain = level_gain(samples, 24_000)
     heard = at_level(decoder_energy(samples), gain).values
-    return _hearing(parts, sung[0] * gain, torch.from_numpy(heard), None, foreign=True)
+    return hear(parts, sung[0] * gain, torch.from_numpy(heard), None, foreign=True)
 
 
 @dataclass(frozen=True, eq=False)

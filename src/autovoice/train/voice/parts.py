@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autovoice.nn.content_adapter import ContentAdapter
 from autovoice.nn.decoder import KokoroDecoder
+from autovoice.nn.mel24k import Mel24k
 from autovoice.nn.sinc import Downsample24To16
 from autovoice.nn.whisper_encoder import WhisperEncoder
 from autovoice.nn.whisper_mel import WhisperMel
@@ -25,7 +26,7 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(eq=False)
 class Parts:
-    """Frozen networks and losses on one device.
+    """Frozen networks and losses on one device; gradients pass through, weights stay.
 
     Args:
         content: ``ContentAdapter``: ``([B, 1024, F], frames) -> [B, 512, frames]``.
@@ -43,26 +44,25 @@ class Parts:
     device: str
 
     def __post_init__(self) -> None:
-        self.mel, self.to_16k = WhisperMel(), Downsample24To16()
+        self.mel, self.to_16k, self.mel24k = WhisperMel(), Downsample24To16(), Mel24k()
         everything = (self.content, self.decoder, self.whisper, self.distance, self.pitch)
-        for network in (*everything, self.mel, self.to_16k):
+        for network in (*everything, self.mel, self.to_16k, self.mel24k):
             network.requires_grad_(False).eval().to(self.device)
 
     def hear(self, audio: Tensor, chance: torch.Generator | None = None) -> Tensor:
-        """Listen for words, disguised when ``chance`` is given.
+        """Listen for words, with gradients for the sound; disguised when ``chance`` is given.
 
         Shape: ``[B, S]`` at 24 kHz -> ``[B, 1024, F]`` at 50 frames/s.
         """
-        with torch.no_grad():
-            mel = self.mel(self.to_16k(audio))
-            position = None
-            if chance is not None:
-                mel = disguise(mel, chance)
-                position = torch.randint(
-                    0, _LAST_POSITION, (len(mel),), generator=chance, device=mel.device
-                )
-            layers = self.whisper(mel, CONTENT_LAYERS, first_position=position)
-            return torch.cat(layers, dim=2).transpose(1, 2)
+        mel = self.mel(self.to_16k(audio))
+        position = None
+        if chance is not None:
+            mel = disguise(mel, chance)
+            position = torch.randint(
+                0, _LAST_POSITION, (len(mel),), generator=chance, device=mel.device
+            )
+        layers = self.whisper(mel, CONTENT_LAYERS, first_position=position)
+        return torch.cat(layers, dim=2).transpose(1, 2)
 
 
 def load_parts(device: str) -> Parts:

@@ -17,6 +17,8 @@ class Plan:
         batch, ticks: crops in a step, and their length in 0.1 s.
         disguises: times that each slice is heard in disguise.
         train_s, held_s: recordings that are learnt from and scored on, at most.
+        strangers, held_strangers: clips of 2.4 s of other people's words, to learn from and to
+            score on.
         rank: of the low-rank additions.
     """
 
@@ -25,10 +27,15 @@ class Plan:
     disguises: int
     train_s: float
     held_s: float
+    strangers: int
+    held_strangers: int
     rank: int = 8
 
 
-PLANS = {"cpu": Plan(1, 16, 2, 120.0, 12.0), "cuda": Plan(8, 24, 6, 1200.0, 40.0)}
+PLANS = {
+    "cpu": Plan(1, 16, 2, 120.0, 10.0, 24, 4),
+    "cuda": Plan(8, 24, 6, 1200.0, 40.0, 200, 12),
+}
 
 
 @dataclass(frozen=True, eq=False)

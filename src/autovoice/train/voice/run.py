@@ -24,6 +24,7 @@ from autovoice.train.voice.request import Request
 from autovoice.train.voice.scan import Scan, samples_of, scan
 from autovoice.train.voice.slices import Slice, hold_out
 from autovoice.train.voice.state import State
+from autovoice.train.voice.strangers import strangers
 from autovoice.train.voice.tools import Tools
 from autovoice.types import Audio, FloatArray
 from autovoice.voices import TrainingRecord, Voice, VoiceStore, make_voice
@@ -111,15 +112,16 @@ class _Run:
         state = self._state(folder)
         resumed_at = state.step
         items = self._prepare()
+        told, held_told = self._strangers(zero_shot)
         count = len(self.trained)
         learner = Learner(
             self.tools.parts, zero_shot.style, rank=self.tools.plan.rank, seed=self.request.seed
         )
         try:
             reference = np.concatenate([self.pieces[one] for one in self.trained])
-            judge = Judge(items[count:], reference, self.tools.ear)
+            judge = Judge(items[count:], reference, self.tools.ear, held_told)
             trainer = Trainer(
-                learner, items[:count], judge, self._settings(), state,
+                learner, items[:count], judge, self._settings(), state, others=told,
                 folder=folder, listener=self._tell,
             )  # fmt: skip
             state = trainer.run()
@@ -199,8 +201,23 @@ class _Run:
             self.tools.others,
             disguises=self.tools.plan.disguises,
             seed=self.request.seed,
-            on_slice=lambda done, count: self.listener("prepare", done / count, None, ""),
+            on_slice=lambda done, count: self.listener("prepare", 0.6 * done / count, None, ""),
         )
+
+    def _strangers(self, voice: Voice) -> tuple[list[Item], list[Item]]:
+        """Return what others say: to learn from, and to score on."""
+        plan, seed = self.tools.plan, self.request.seed
+        self.listener("prepare", 0.6, None, "")
+        items = strangers(
+            self.tools.tell(plan.strangers + plan.held_strangers, seed),
+            self.tools.parts,
+            voice.speaker,
+            seed=seed,
+            on_clip=lambda done, count: self.listener(
+                "prepare", 0.8 + 0.2 * done / count, None, ""
+            ),
+        )
+        return items[plan.held_strangers :], items[: plan.held_strangers]
 
     def _settings(self) -> Settings:
         plan = self.tools.plan
