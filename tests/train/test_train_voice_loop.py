@@ -15,9 +15,9 @@ from voice_standins import BERTA, PlainEar, parts, sing, singer, track
 from autovoice import io
 from autovoice.train.voice import state as states
 from autovoice.train.voice.judge import Judge, worth
-from autovoice.train.voice.learner import Learner
+from autovoice.train.voice.learner import Learner, weakened
 from autovoice.train.voice.loop import Report, Settings, Trainer
-from autovoice.train.voice.material import Item, curves, draw, prepare, whole
+from autovoice.train.voice.material import Crops, Item, curves, draw, prepare, whole
 from autovoice.train.voice.state import State
 from autovoice.types import FloatArray
 from autovoice.voices import Scores
@@ -222,3 +222,40 @@ def test_a_learner_leaves_the_networks_as_they_were(train_items: list[Item]) -> 
     assert not torch.allclose(sound(), before)
     learner.close()
     assert torch.equal(sound(), before)
+
+
+def test_a_weaker_voice_keeps_its_style_and_half_of_every_addition() -> None:
+    values = {
+        "style": torch.ones(3),
+        "decoder.a.down": torch.ones(2),
+        "decoder.a.up": torch.ones(2),
+        "decoder.a.bias": torch.ones(2),
+    }
+    half = weakened(values, 0.5)
+    assert [float(value[0]) for value in half.values()] == [1.0, 1.0, 0.5, 0.5]
+
+
+def test_time_for_the_last_scores_is_kept_free(
+    train_items: list[Item], held_items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes 1 s, a score 3 s; of 60 s the last four scores need 12."""
+    now = [0.0]
+    own, score = Learner.own_losses, Judge.score
+
+    def slow_losses(learner: Learner, crops: Crops) -> dict[str, torch.Tensor]:
+        now[0] += 1.0
+        return own(learner, crops)
+
+    def slow_score(judge: Judge, learner: Learner, *, natural: bool = False) -> Scores:
+        now[0] += 3.0
+        return score(judge, learner, natural=natural)
+
+    monkeypatch.setattr(Learner, "own_losses", slow_losses)
+    monkeypatch.setattr(Judge, "score", slow_score)
+    settings = replace(SETTINGS, seconds=60.0, closing=4, steps=1000, score_every=10)
+    run = trainer(train_items, held_items, settings)
+    run.clock, run._begin_s = lambda: now[0], 0.0
+    state = run.run()
+    assert state.scoring_s == 3.0
+    # A step and its score may follow the moment at which there was time for one more.
+    assert 48.0 <= state.spent_s <= 48.0 + 1.0 + 3.0

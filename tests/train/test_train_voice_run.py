@@ -15,10 +15,12 @@ from voice_standins import BERTA, MODEL_A, MODEL_B, RATE_HZ, sing, tools
 from autovoice import io, weights
 from autovoice.errors import VoiceError
 from autovoice.nn.low_rank import Adapted
+from autovoice.train.voice.judge import Judge
+from autovoice.train.voice.learner import Learner
 from autovoice.train.voice.request import PLANS, Request
 from autovoice.train.voice.run import train_voice
 from autovoice.types import Audio
-from autovoice.voices import Voice, VoiceHeader, VoiceStore, check_base
+from autovoice.voices import Scores, Voice, VoiceHeader, VoiceStore, check_base
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,6 +84,26 @@ def test_the_stored_voice_fits_the_networks_that_it_was_trained_on(
     assert "encode.norm1.fc.bias" in changed
     worn.wear({})
     assert all(torch.equal(v, before[k]) for k, v in used.parts.decoder.state_dict().items())
+
+
+def test_less_of_it_is_kept_where_less_is_better(
+    store: VoiceStore, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(judge: Judge, learner: Learner, *, natural: bool = False) -> Scores:
+        """Like a voice whose additions are best at half of what was trained."""
+        biases = [v.detach().abs().sum() for k, v in learner.parameters.items() if "bias" in k]
+        size = float(torch.stack(biases).sum())
+        full.append(size)
+        near = 0.9 - 0.3 * abs(size / max(full) - 0.5)
+        return Scores(similarity=near if size else 0.5, words_gap=0.1)
+
+    full: list[float] = [1e-9]
+    monkeypatch.setattr(Judge, "score", score)
+    done = train_voice(request(recording), store, tools=tools())
+    assert done.record.strength == 0.5
+    full_size = max(full)
+    kept = sum(float(np.abs(v).sum()) for k, v in done.voice.adapter.items() if "bias" in k)
+    assert kept == pytest.approx(0.5 * full_size, rel=0.01)
 
 
 def test_ctrl_c_saves_and_the_same_call_goes_on(store: VoiceStore, recording: Path) -> None:

@@ -142,8 +142,9 @@ def card_lines(record: TrainingRecord) -> list[str]:
     """Draw the table of a training: before, after, and the recordings themselves."""
     lines = [
         f"trained on {record.seconds_trained:.0f} s in {record.minutes:.1f} min "
-        f"({record.device}), best at step {record.best_step} of {record.steps}; "
-        f"converted {record.seconds_held_out:.0f} s that were held out:",
+        f"({record.device}), best at step {record.best_step} of {record.steps}, "
+        f"strength {record.strength:.2f}",
+        f"held out {record.seconds_held_out:.0f} s and words of others, converted:",
         f"{'':<20}{'before':>8}{'after':>8}{'recordings':>12}",
     ]
     for key, label, form in _ROWS:

@@ -44,6 +44,7 @@ class TrainingRecord(BaseModel):
         date: ISO date.
         seconds_trained, seconds_held_out: of recordings that were learnt from, and kept apart.
         steps, best_step: run, and of the state that was kept; 0 is the voice untrained.
+        strength: of what was trained, as it is applied, 0 to 1.
         minutes: that training took.
         device: ``cpu`` or ``cuda``.
         judge: who measured the similarity, ``resemblyzer`` or ``ge2e``.
@@ -59,6 +60,7 @@ class TrainingRecord(BaseModel):
     seconds_held_out: Seconds
     steps: Count
     best_step: Count
+    strength: Annotated[FiniteFloat, Field(ge=0.0, le=1.0)] = 1.0
     minutes: Seconds
     device: Annotated[str, Field(pattern=r"^(cpu|cuda)$")]
     judge: Annotated[str, Field(pattern=r"^(resemblyzer|ge2e)$")]

@@ -124,6 +124,12 @@ class Learner:
         return {name: value.detach().cpu().clone() for name, value in self.parameters.items()}
 
 
+def weakened(values: Mapping[str, Tensor], strength: float) -> dict[str, Tensor]:
+    """Return the values with every addition to a weight or a bias multiplied by ``strength``."""
+    kept = (STYLE, ".down")
+    return {k: v if k.endswith(kept) else v * strength for k, v in values.items()}
+
+
 def as_adapter(values: Mapping[str, Tensor]) -> tuple[FloatArray, dict[str, np.ndarray]]:
     """Return style and adapter of a ``.voice`` file, the adapter in float16.
 

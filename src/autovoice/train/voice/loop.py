@@ -34,7 +34,8 @@ class Settings:
     """How to train.
 
     Args:
-        seconds: when to stop, from the first step on, in all runs together.
+        seconds: for all runs together, with what follows training.
+        closing: scores that follow training; their time is kept free.
         steps: when to stop.
         batch: crops in a step.
         ticks: length of a crop in 0.1 s.
@@ -47,6 +48,7 @@ class Settings:
     """
 
     seconds: float
+    closing: int = 0
     steps: int = 100_000
     batch: int = 1
     ticks: int = 16
@@ -112,7 +114,7 @@ class Trainer:
         self.listener, self.clock, self.others = listener, clock, others
         self.colour = _colour(items, learner)
         self._losses: list[Tensor] = []
-        self._loss, self._scoring_s, self._saved_step = math.nan, 0.0, state.step
+        self._loss = math.nan
         self._begin_s = clock() - state.spent_s
         self._scored_at = state.spent_s
         self._last_score = state.history[-1][0] if state.history else 0
@@ -137,9 +139,9 @@ class Trainer:
     @property
     def done(self) -> float:
         """Share of the time or of the steps that is over, 0 to 1."""
-        return min(
-            1.0, max(self.spent_s / self.settings.seconds, self.state.step / self.settings.steps)
-        )
+        settings = self.settings
+        limit_s = max(settings.seconds - settings.closing * self.state.scoring_s, 1e-3)
+        return min(1.0, max(self.spent_s / limit_s, self.state.step / settings.steps))
 
     def run(self) -> State:
         """Train until time, steps or patience are over; an interruption saves first.
@@ -220,7 +222,7 @@ class Trainer:
         if self.settings.score_every:
             return since >= self.settings.score_every
         per_step = (self.spent_s - self._scored_at) / max(since, 1)
-        longest = max(6.0 * self._scoring_s, self.settings.seconds / 20)
+        longest = max(6.0 * self.state.scoring_s, self.settings.seconds / 20)
         return since * per_step >= longest
 
     def _score(self) -> None:
@@ -244,7 +246,7 @@ class Trainer:
             state.stale += 1
         loss = None if math.isnan(self._loss) else self._loss
         state.history.append((state.step, loss or 0.0, scores.similarity, value))
-        self._last_score, self._scoring_s = state.step, self.clock() - begin
+        self._last_score, state.scoring_s = state.step, self.clock() - begin
         log.info("step %d: loss %s, %s", state.step, loss, scores)
         self._save()
         self._scored_at = self.spent_s

@@ -16,8 +16,8 @@ import torch
 from autovoice.analyse.loudness import level_gain
 from autovoice.errors import VoiceError
 from autovoice.train.voice import state as states
-from autovoice.train.voice.judge import Judge
-from autovoice.train.voice.learner import Learner, as_adapter
+from autovoice.train.voice.judge import Judge, worth
+from autovoice.train.voice.learner import Learner, as_adapter, weakened
 from autovoice.train.voice.loop import Report, Settings, Trainer
 from autovoice.train.voice.material import Item, curves, prepare, whole
 from autovoice.train.voice.request import Request
@@ -33,8 +33,11 @@ from autovoice.voices.make import BASE_MODEL_SHA256
 from autovoice.voices.profile import TRAINED_FORMAT_VERSION
 
 LARGEST_BYTES = 10_000_000
-# The last scores, of the untrained voice and of the best, take this share of the time.
-_CLOSING_SHARE = 0.08
+# How much of what was trained is applied: what serves held-out sound best. Half of it often keeps
+# most of the voice and more of the words.
+STRENGTHS = (0.75, 0.5)
+# Scores after training: those, the untrained voice, the kept one, the recordings, and room.
+_CLOSING = len(STRENGTHS) + 4
 _STYLE_S = 60.0
 # Told: the stage, the share of it that is done, the seconds left of it at most, and a few words.
 Listener = Callable[[str, float, float | None, str], None]
@@ -125,7 +128,8 @@ class _Run:
                 folder=folder, listener=self._tell,
             )  # fmt: skip
             state = trainer.run()
-            record = self._record(state, learner, judge)
+            strength = self._weaken(state, learner, judge)
+            record = self._record(state, learner, judge, strength)
         finally:
             learner.close()
         result = self._keep(zero_shot, state, record)
@@ -221,9 +225,10 @@ class _Run:
 
     def _settings(self) -> Settings:
         plan = self.tools.plan
-        left_s = self.request.limit_s * (1 - _CLOSING_SHARE) - (time.monotonic() - self.begin)
+        left_s = self.request.limit_s - (time.monotonic() - self.begin)
         return Settings(
             seconds=max(left_s, 1e-3),
+            closing=_CLOSING,
             steps=self.request.steps or Settings.steps,
             batch=plan.batch,
             ticks=plan.ticks,
@@ -234,12 +239,30 @@ class _Run:
         text = f"similarity {report.similarity:.3f}, best {report.best:.3f}"
         self.listener("train", report.fraction, report.seconds_left, text)
 
-    def _record(self, state: State, learner: Learner, judge: Judge) -> TrainingRecord:
-        """Score the untrained voice and the best state once more, with all that there is."""
+    def _weaken(self, state: State, learner: Learner, judge: Judge) -> float:
+        """Try the best state at less than its full strength; keep what is better."""
         self.listener("score", 0.0, None, "")
+        if not state.best_step:
+            return 1.0
+        values = state.kind("best")
+        before, free = state.scores["before"], judge.words_free
+        best, strength = worth(state.scores["after"], before, free), 1.0
+        for candidate in STRENGTHS:
+            learner.put(weakened(values, candidate))
+            found = worth(judge.score(learner), before, free)
+            if found > best:
+                best, strength = found, candidate
+        state.put("best", weakened(values, strength))
+        return strength
+
+    def _record(
+        self, state: State, learner: Learner, judge: Judge, strength: float
+    ) -> TrainingRecord:
+        """Score the untrained voice and the best state once more, with all that there is."""
+        self.listener("score", 0.4, None, "")
         learner.put(_untrained(learner))
         before = after = judge.score(learner, natural=True)
-        self.listener("score", 0.5, None, "")
+        self.listener("score", 0.6, None, "")
         if state.best_step:
             # As it will be read from the file.
             learner.put({name: value.half().float() for name, value in state.kind("best").items()})
@@ -253,6 +276,7 @@ class _Run:
             seconds_held_out=round(sum(one.seconds for one in self.held), 2),
             steps=state.step,
             best_step=state.best_step,
+            strength=strength,
             minutes=round((time.monotonic() - self.begin) / 60, 2),
             device=self.request.kind,
             judge=self.tools.ear.name,

@@ -28,6 +28,7 @@ class State:
         key: hash of recordings, settings and voice model: only the same training goes on.
         step: steps done.
         spent_s: seconds spent on them, in all runs together.
+        scoring_s: seconds that the last score took.
         best_step: step of the best state so far.
         stale: scores since then that were no better.
         history: ``(step, loss, similarity, worth)`` of each score.
@@ -39,6 +40,7 @@ class State:
     key: str
     step: int = 0
     spent_s: float = 0.0
+    scoring_s: float = 0.0
     best_step: int = 0
     stale: int = 0
     history: list[tuple[int, float, float, float]] = field(default_factory=list)
