@@ -16,6 +16,7 @@ from autovoice.train.voice.parts import Parts
 from autovoice.types import FloatArray
 
 STYLE = "style"
+GENERATOR = "decoder.generator."
 # Of what ``Parts.hear`` returns: the recogniser's last layer.
 LAST_LAYER = slice(512, None)
 # Of the content adapter what lies behind its last mixing; of the decoder every convolution whose
@@ -82,11 +83,12 @@ class Learner:
         return sound
 
     def own_losses(self, crops: Crops) -> dict[str, Tensor]:
-        """Compare what is sung with what was: spectrum and pitch."""
+        """Compare what is sung with what was: spectrum, pitch and octave."""
         made = self.say(crops.content, crops.f0_hz, crops.energy, crops.noise)
         return {
             "mel": self.parts.distance(made, crops.audio, crops.band_hz),
             "pitch": self.parts.pitch(made, crops.f0_hz),
+            "octave": self.parts.octave(made, crops.f0_hz),
             "style": self._drift(),
         }
 
@@ -105,6 +107,7 @@ class Learner:
             "words": cosine_gap(self.parts.hear(made)[:, LAST_LAYER], words),
             "colour": colour_gap(spectrum, colour[None].expand_as(spectrum)),
             "pitch": self.parts.pitch(made, crops.f0_hz),
+            "octave": self.parts.octave(made, crops.f0_hz),
             "style": self._drift(),
         }
 

@@ -15,12 +15,14 @@ from torch import Tensor
 from autovoice.train.colour import long_term
 from autovoice.train.voice import state as states
 from autovoice.train.voice.judge import Judge, worth
-from autovoice.train.voice.learner import STYLE, Learner
+from autovoice.train.voice.learner import GENERATOR, STYLE, Learner
 from autovoice.train.voice.material import Item, draw
 from autovoice.train.voice.state import State
 
 log = logging.getLogger(__name__)
-WEIGHTS = {"mel": 1.0, "pitch": 0.3, "style": 0.05, "words": 3.0, "colour": 0.3}
+WEIGHTS = {
+    "mel": 1.0, "words": 3.0, "colour": 0.3, "pitch": 0.3, "octave": 0.5, "style": 0.05,
+}  # fmt: skip
 _BETAS = (0.9, 0.98)
 _TINY = 1e-8
 _WARM_STEPS = 10
@@ -41,7 +43,8 @@ class Settings:
         ticks: length of a crop in 0.1 s.
         rank: of the low-rank additions.
         rate: learning rate of the factors; the style's and the biases' are multiples of it.
-        style_rate, bias_rate: those multiples.
+        style_rate, bias_rate, generator_rate: those multiples, the last of the generator's factors:
+            they bring similarity, and cost naturalness first.
         score_every: steps between scores; 0 chooses by the time that they take.
         patience: scores without a gain before training stops.
         seed: of every draw.
@@ -56,6 +59,7 @@ class Settings:
     rate: float = 5e-4
     style_rate: float = 4.0
     bias_rate: float = 4.0
+    generator_rate: float = 0.5
     score_every: int = 0
     patience: int = 4
     seed: int = 0
@@ -213,6 +217,8 @@ class Trainer:
             factor = settings.style_rate
         elif name.endswith(".bias"):
             factor = settings.bias_rate
+        elif name.startswith(GENERATOR):
+            factor = settings.generator_rate
         warm = min(1.0, self.state.step / _WARM_STEPS)
         return settings.rate * factor * warm * (0.1 + 0.45 * (1 + math.cos(math.pi * self.done)))
 

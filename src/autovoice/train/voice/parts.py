@@ -15,6 +15,7 @@ from autovoice.nn.sinc import Downsample24To16
 from autovoice.nn.whisper_encoder import WhisperEncoder
 from autovoice.nn.whisper_mel import WhisperMel
 from autovoice.train.losses import MelDistance
+from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.perturb import disguise
 from autovoice.train.pitch_loss import PitchLoss
 
@@ -45,8 +46,9 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.mel, self.to_16k, self.mel24k = WhisperMel(), Downsample24To16(), Mel24k()
+        self.octave = OctaveLoss()
         everything = (self.content, self.decoder, self.whisper, self.distance, self.pitch)
-        for network in (*everything, self.mel, self.to_16k, self.mel24k):
+        for network in (*everything, self.mel, self.to_16k, self.mel24k, self.octave):
             network.requires_grad_(False).eval().to(self.device)
 
     def hear(self, audio: Tensor, chance: torch.Generator | None = None) -> Tensor:
