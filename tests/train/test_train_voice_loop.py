@@ -13,6 +13,7 @@ import torch
 from voice_standins import BERTA, PlainEar, parts, sing, singer, track
 
 from autovoice import io
+from autovoice.train.voice import kept
 from autovoice.train.voice import state as states
 from autovoice.train.voice.judge import Judge, worth
 from autovoice.train.voice.learner import Learner, weakened
@@ -199,8 +200,20 @@ def test_a_damaged_state_is_no_state(tmp_path: Path) -> None:
     for content in (b"", b"x" * 100, path.read_bytes()[:-1]):
         path.write_bytes(content)
         assert states.load(tmp_path, "k") is None
-    states.forget(tmp_path)
-    assert not tmp_path.exists()
+
+
+def test_prepared_slices_come_back_as_they_were(train_items: list[Item], tmp_path: Path) -> None:
+    assert kept.load(tmp_path, "k") is None
+    kept.save(train_items, tmp_path, "k")
+    assert kept.load(tmp_path, "other") is None
+    again = kept.load(tmp_path, "k")
+    assert again is not None
+    one, two = draw(train_items, 3, 8, 1, "cpu"), draw(again, 3, 8, 1, "cpu")
+    for name in ("content", "f0_hz", "energy", "audio", "band_hz"):
+        assert torch.equal(getattr(one, name), getattr(two, name)), name
+    path = tmp_path / kept.FILE
+    path.write_bytes(path.read_bytes()[:-9])
+    assert kept.load(tmp_path, "k") is None
 
 
 def test_a_learner_leaves_the_networks_as_they_were(train_items: list[Item]) -> None:

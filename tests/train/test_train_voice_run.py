@@ -114,7 +114,12 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(store: VoiceStore, recording: Pa
     with pytest.raises(KeyboardInterrupt):
         train_voice(request(recording), store, tools=tools(), listener=stop)
     assert store.names() == []
-    again = train_voice(request(recording), store, tools=tools())
+    heard: list[str] = []
+    again = train_voice(
+        request(recording), store, tools=tools(),
+        listener=lambda stage, share, left_s, text: heard.append(stage),
+    )  # fmt: skip
+    assert "prepare" not in heard
     assert 0 < again.resumed_at < 12
     assert again.record.steps == 12
     once = train_voice(request(recording, force=True), store, tools=tools())

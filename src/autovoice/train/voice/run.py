@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 
 from autovoice.analyse.loudness import level_gain
 from autovoice.errors import VoiceError
+from autovoice.train.voice import kept
 from autovoice.train.voice import state as states
 from autovoice.train.voice.judge import Judge, worth
 from autovoice.train.voice.learner import Learner, as_adapter, weakened
@@ -24,7 +27,7 @@ from autovoice.train.voice.request import Request
 from autovoice.train.voice.scan import Scan, samples_of, scan
 from autovoice.train.voice.slices import Slice, hold_out
 from autovoice.train.voice.state import State
-from autovoice.train.voice.strangers import strangers
+from autovoice.train.voice.strangers import Clip, strangers
 from autovoice.train.voice.tools import Tools
 from autovoice.types import Audio, FloatArray
 from autovoice.voices import TrainingRecord, Voice, VoiceStore, make_voice
@@ -114,19 +117,27 @@ class _Run:
         zero_shot = self._zero_shot()
         state = self._state(folder)
         resumed_at = state.step
-        items = self._prepare()
-        told, held_told = self._strangers(zero_shot)
-        count = len(self.trained)
+        items = kept.load(folder, state.key)
+        if items is None:
+            items = [*self._prepare(), *self._strangers(zero_shot)]
+            kept.save(items, folder, state.key)
+        own, held, others, held_others = self._parted(items)
         learner = Learner(
             self.tools.parts, zero_shot.style, rank=self.tools.plan.rank, seed=self.request.seed
         )
         try:
             reference = np.concatenate([self.pieces[one] for one in self.trained])
-            judge = Judge(items[count:], reference, self.tools.ear, held_told)
+            judge = Judge(held, reference, self.tools.ear, held_others)
             trainer = Trainer(
-                learner, items[:count], judge, self._settings(), state, others=told,
-                folder=folder, listener=self._tell,
-            )  # fmt: skip
+                learner,
+                own,
+                judge,
+                self._settings(),
+                state,
+                others=others,
+                folder=folder,
+                listener=self._tell,
+            )
             state = trainer.run()
             strength = self._weaken(state, learner, judge)
             record = self._record(state, learner, judge, strength)
@@ -134,7 +145,7 @@ class _Run:
             learner.close()
         result = self._keep(zero_shot, state, record)
         result.resumed_at = resumed_at
-        states.forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         return result
 
     def _scan(self) -> None:
@@ -208,20 +219,21 @@ class _Run:
             on_slice=lambda done, count: self.listener("prepare", 0.6 * done / count, None, ""),
         )
 
-    def _strangers(self, voice: Voice) -> tuple[list[Item], list[Item]]:
-        """Return what others say: to learn from, and to score on."""
+    def _parted(self, items: list[Item]) -> list[list[Item]]:
+        """Part what was prepared: own slices, held-out ones, others' words, held-out ones."""
+        counts = (len(self.trained), len(self.held), self.tools.plan.strangers)
+        edges = [0, *accumulate(counts), len(items)]
+        return [items[start:stop] for start, stop in pairwise(edges)]
+
+    def _strangers(self, voice: Voice) -> list[Item]:
+        """Prepare what others say: to learn from, then to score on."""
         plan, seed = self.tools.plan, self.request.seed
-        self.listener("prepare", 0.6, None, "")
-        items = strangers(
-            self.tools.tell(plan.strangers + plan.held_strangers, seed),
-            self.tools.parts,
-            voice.speaker,
-            seed=seed,
-            on_clip=lambda done, count: self.listener(
-                "prepare", 0.8 + 0.2 * done / count, None, ""
-            ),
-        )
-        return items[plan.held_strangers :], items[: plan.held_strangers]
+        count = plan.strangers + plan.held_strangers
+        clips: list[Clip] = []
+        for index in range(count):
+            clips += self.tools.tell(1, 1_000 * seed + index)
+            self.listener("prepare", 0.6 + 0.4 * (index + 1) / count, None, "")
+        return strangers(clips, self.tools.parts, voice.speaker, seed=seed)
 
     def _settings(self) -> Settings:
         plan = self.tools.plan

@@ -60,7 +60,7 @@ class State:
 
 
 def save(state: State, folder: Path) -> Path:
-    """Write ``state`` to ``folder`` (a temporary file beside it, fsync, rename).
+    """Write ``state`` to ``folder``, whole or not at all.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
@@ -68,12 +68,20 @@ def save(state: State, folder: Path) -> Path:
     facts = asdict(state) | {"tensors": None}
     facts["scores"] = {name: one.model_dump() for name, one in state.scores.items()}
     content = save_tensors(state.tensors, metadata={_FACTS: json.dumps(facts)})
-    path = folder / FILE
+    return write_whole(folder / FILE, content)
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file: a temporary one beside it, fsync, rename.
+
+    Raises:
+        ResourceError: the disk is full or the folder cannot be written.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{FILE}.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise ResourceError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise ResourceError(f"{path}: cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as temporary:
             temporary.write(content)
@@ -105,10 +113,3 @@ def load(folder: Path, key: str) -> State | None:
         return State(**{**facts, "tensors": tensors})
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None  # a damaged state is no state: training begins anew
-
-
-def forget(folder: Path) -> None:
-    """Delete the state in ``folder``, and the folder where it is empty then."""
-    (folder / FILE).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

@@ -66,7 +66,6 @@ def strangers(
     speaker: Speaker,
     *,
     seed: int = 0,
-    on_clip: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Item]:
     """Prepare clips: their words, heard in disguise and as they are, and their fitted pitch.
 
@@ -75,11 +74,10 @@ def strangers(
         parts: the networks.
         speaker: the voice that will sing them, for the octave.
         seed: of the disguises.
-        on_clip: told how many of how many are done.
     """
     chance = torch.Generator(parts.device).manual_seed(seed)
     items = []
-    for index, (clip, curve) in enumerate(clips):
+    for clip, curve in clips:
         cut = clip[: len(clip) // TICK * TICK]
         samples = cut * np.float32(level_gain(cut, 24_000))
         f0_hz = curve[: len(samples) // 300]
@@ -90,5 +88,4 @@ def strangers(
         hearings = (hear(parts, audio, energy, chance), hear(parts, audio, energy, None))
         curves = torch.from_numpy(np.stack([moved, moved]))
         items.append(Item(audio.cpu(), curves, 12_000.0, hearings))
-        on_clip(index + 1, len(clips))
     return items
