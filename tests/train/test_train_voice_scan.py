@@ -138,6 +138,14 @@ def test_slices_are_2_to_8_s_and_cut_at_pauses() -> None:
     assert sum(one.seconds for one in slices) == pytest.approx(20.0)
 
 
+def test_of_several_pauses_that_nearest_to_5_s_is_cut() -> None:
+    active = np.ones(80 * 12, np.bool_)
+    for at_s in (2.5, 4.5, 7.0):
+        active[round(80 * at_s) : round(80 * at_s) + 16] = False
+    slices = cut(active, np.zeros(len(active), np.float32))
+    assert slices[0].stop_s == pytest.approx(4.6, abs=0.05)
+
+
 def test_without_pauses_the_quietest_place_is_cut() -> None:
     level = np.zeros(80 * 11, np.float32)
     level[460] = -20.0

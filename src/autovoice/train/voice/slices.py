@@ -12,6 +12,8 @@ from autovoice.types import FloatArray
 
 FRAMES_PER_S = 80
 LEAST_S, MOST_S = 2.0, 8.0
+# Many slices of middle length leave more choice of what is held out than few long ones.
+_USUAL_S = 5.0
 HELD_OUT_SHARE, HELD_OUT_LEAST_S = 0.15, 5.0
 # A pause this long may be cut in; one that is longer than the second is left out.
 _PAUSE_S, _GAP_S = 0.12, 0.6
@@ -81,8 +83,9 @@ def _stretches(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _cut_at(active: NDArray[np.bool_], level_db: FloatArray, start: int, stop: int) -> int:
-    """Return the frame to cut at: the last pause in reach, or the quietest frame."""
+    """Return the frame to cut at: of the pauses in reach that nearest to 5 s, or the quietest."""
     low = start + round(LEAST_S * FRAMES_PER_S)
+    usual = round(_USUAL_S * FRAMES_PER_S)
     # What is left must not be shorter than a slice.
     high = min(start + round(MOST_S * FRAMES_PER_S), stop - round(LEAST_S * FRAMES_PER_S))
     quiet = ~active[low:high]
@@ -93,7 +96,7 @@ def _cut_at(active: NDArray[np.bool_], level_db: FloatArray, start: int, stop: i
         if last - first >= _PAUSE_S * FRAMES_PER_S
     ]
     if pauses:
-        return int(low + pauses[-1])
+        return int(low + min(pauses, key=lambda pause: abs(low + pause - start - usual)))
     later = low + (high - low) // 3
     return later + int(np.argmin(level_db[later:high]))
 
