@@ -19,6 +19,8 @@ from autovoice.note_names import midi_hz, nearest_note, note_name
 FloatArray = NDArray[np.float32]
 # How far a voice is taken to reach above its own low end: see ``Speaker.comfortable``.
 REACH_SEMITONES = 18
+# Tensors of a trained voice by name, float16 or float32 (see ``nn.low_rank``).
+AdapterArrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,8 @@ class Speaker:
         style: ``[128]`` the decoder's timbre vector.
         embedding: ``[256]`` unit-length speaker embedding (GE2E).
         f0_median_hz, f0_low_hz, f0_high_hz: median, 5th and 95th percentile of the voiced pitch.
+        adapter: what training added to the networks for this voice; empty for a voice that was
+            not trained.
     """
 
     style: FloatArray
@@ -153,6 +157,7 @@ class Speaker:
     f0_median_hz: float
     f0_low_hz: float
     f0_high_hz: float
+    adapter: AdapterArrays = field(default_factory=dict)
 
     @property
     def comfortable(self) -> PitchRange | None:

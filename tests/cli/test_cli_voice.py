@@ -116,7 +116,9 @@ def test_the_list_holds_built_in_stored_and_damaged_voices(
         (["create", "a/b", "x.wav"], "expected 1 to 64"),
         (["create", "anna", "none.wav"], "no such file"),
         (["create", "anna"], "Missing argument"),
-        (["train", "anna"], "No such command"),
+        (["train", "anna"], "Missing argument"),
+        (["train", "anna", "none.wav", "--scan-only"], "no such file"),
+        (["dance", "anna"], "No such command"),
     ],
 )
 def test_mistakes_are_exit_2_with_a_reason(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autovoice.cli.voice_train import card_lines, summary, train
+
 if TYPE_CHECKING:
     from autovoice.voices import Encoders, Voice, VoiceStore
 
@@ -16,7 +18,10 @@ _FILE = click.Path(path_type=Path)
 
 @click.group()
 def voice() -> None:
-    """Make, list and pass on voices."""
+    """Make, train, list and pass on voices."""
+
+
+voice.add_command(train)
 
 
 @voice.command()
@@ -72,7 +77,9 @@ def list_voices(as_json: bool) -> None:
         click.echo(f"{row['name']:<16} built in  {row['description']}")
     for one in stored:
         used = f"{one.header.seconds_used:.0f} s  {one.header.description}".rstrip()
-        click.echo(f"{one.name:<16} stored    {used}")
+        training = one.header.training
+        told = f"  ({summary(training)})" if training else ""
+        click.echo(f"{one.name:<16} stored    {used}{told}")
     for name in damaged:
         click.echo(f"{name:<16} DAMAGED   delete it with: autovoice voice delete {name}")
 
@@ -82,15 +89,18 @@ def list_voices(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str, as_json: bool) -> None:
     """Show the record of a voice: a built-in name, a stored one, or a .voice file."""
-    found = _named(name)
-    record, comfortable = _record(found), found.speaker.comfortable
+    one = _named(name)
+    record, comfortable = _record(one), one.speaker.comfortable
     if as_json:
         sings = None if comfortable is None else comfortable.to_json()
         click.echo(json.dumps({**record, "comfortable_range": sings}))
         return
+    record.pop("training")
     record["comfortable range"] = "" if comfortable is None else comfortable.notes
     for key, value in record.items():
         click.echo(f"{key.replace('_', ' '):<18} {value if value != '' else '-'}")
+    if one.header.training is not None:
+        click.echo("\n".join(["", *card_lines(one.header.training)]))
 
 
 @voice.command(name="import")

@@ -12,6 +12,7 @@ from autovoice.convert.curves import energy_curve, pitch_curve
 from autovoice.convert.features import DecoderFeatures
 from autovoice.errors import InputError
 from autovoice.nn.content_adapter import ASR_RATE_HZ, ContentAdapter
+from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Analysis, FloatArray, Speaker
 
@@ -43,24 +44,28 @@ class Converter(NetworkStage):
         self.adapter = ContentAdapter()
         self.adapter.load_state_dict(tensors or weights.voice_model("adapter"))
         self.add_network(self.adapter)
+        self.adapted = Adapted(self.adapter, "content.")
 
     def convert(
-        self, analysis: Analysis, _speaker: Speaker, *, semitones: float = 0
+        self, analysis: Analysis, speaker: Speaker, *, semitones: float = 0
     ) -> DecoderFeatures:
         """Convert one piece.
 
         Args:
             analysis: of a piece of up to about a minute.
-            _speaker: the voice; its timbre is applied by the vocoder, so it is not read here.
+            speaker: the voice; only what its training added is read here, the vocoder applies
+                its timbre.
             semitones: shift of the melody.
 
         Raises:
             InputError: the content comes from other layers than the adapter knows.
+            VoiceError: what training added does not fit the adapter.
         """
         content = analysis.content
         if tuple(content.layers) != CONTENT_LAYERS:
             raise InputError(f"content: found layers {content.layers}, expected {CONTENT_LAYERS}")
         frames = max(1, round(analysis.seconds * ASR_RATE_HZ))
+        self.adapted.wear(speaker.adapter)
         planes = content.features
         stacked = planes.transpose(0, 2, 1).reshape(-1, planes.shape[1])
         asr = self.guarded(partial(self._run, np.ascontiguousarray(stacked), frames))

@@ -19,7 +19,7 @@ from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Builders, Stages
 from autovoice.errors import ResourceError
 from autovoice.types import Audio
-from autovoice.voices import Resolver, Voice, VoiceStore
+from autovoice.voices import Resolver, Voice, VoiceStore, check_base
 
 log = logging.getLogger(__name__)
 STAGES = ("read", "separate", "analyse", "convert", "mix")
@@ -70,9 +70,10 @@ class Engine:
         """Find a voice: built-in name, stored profile, ``.voice`` file, or a recording.
 
         Raises:
-            VoiceError: nothing of that name exists; the message lists what does.
+            VoiceError: nothing of that name exists (the message lists what does), or the voice
+                was trained for another voice model.
         """
-        return self._resolver.resolve(voice)
+        return check_base(self._resolver.resolve(voice))
 
     def convert(
         self,

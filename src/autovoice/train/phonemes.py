@@ -265,6 +265,21 @@ def build(
     return _bank(found, data["vocabulary"])
 
 
+def invented(count: int, seed: int = 7) -> PhonemeBank:
+    """Make ``count`` sequences of random syllables of ten languages; needs no dictionary.
+
+    Args:
+        count: how many.
+        seed: of the random choices. Default 7.
+    """
+    data, rng = resources(), random.Random(seed)  # noqa: S311
+    found: dict[str, Kind] = {}
+    inventories = list(data["languages"].values())
+    syllables = (nonsense(rng.choice(inventories), rng) for _ in iter(int, 1))
+    _fill(found, syllables, Kind.NONSENSE, count)
+    return _bank(found, data["vocabulary"])
+
+
 def _add(found: dict[str, Kind], phonemes: str | None, kind: Kind) -> bool:
     if phonemes is None or not MIN_TOKENS <= len(phonemes) <= MAX_TOKENS or phonemes in found:
         return False

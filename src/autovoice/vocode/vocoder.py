@@ -12,6 +12,7 @@ import torch
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroDecoder
+from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Audio, FloatArray, Speaker
 
@@ -58,24 +59,27 @@ class Vocoder(NetworkStage):
         self.network = KokoroDecoder()
         self.network.load_state_dict(dict(tensors or _default_tensors()))
         self.add_network(self.network)
+        self.adapted = Adapted(self.network, "decoder.")
 
     def synthesise(self, features: Features, speaker: Speaker) -> Audio:
         """Make sound.
 
         Args:
             features: of a piece of up to about a minute.
-            speaker: whose ``style`` gives the timbre.
+            speaker: whose ``style`` gives the timbre, and whose ``adapter`` the decoder wears.
 
         Returns:
             Mono at 24 kHz, 600 samples per frame of ``features.asr``.
 
         Raises:
             InputError: shapes that do not belong together.
+            VoiceError: the adapter does not fit the decoder.
         """
         frames = features.asr.shape[-1]
         found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
         if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
             raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
+        self.adapted.wear(speaker.adapter)
         samples = self.guarded(partial(self._run, features, speaker.style))
         return Audio(samples[None], SAMPLE_RATE_HZ)
 

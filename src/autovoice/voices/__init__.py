@@ -10,16 +10,20 @@ from autovoice.voices.names import check_name
 from autovoice.voices.profile import Voice, VoiceHeader
 from autovoice.voices.resolve import Resolver
 from autovoice.voices.store import VoiceStore, data_dir
+from autovoice.voices.training import Scores, TrainingRecord, check_base
 
 __all__ = [
     "BUILTIN_FILE",
     "BUILTIN_VOICES",
     "Encoders",
     "Resolver",
+    "Scores",
+    "TrainingRecord",
     "Voice",
     "VoiceHeader",
     "VoiceStore",
     "builtin_voice",
+    "check_base",
     "check_name",
     "data_dir",
     "encoders_on",

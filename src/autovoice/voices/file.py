@@ -17,11 +17,12 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from autovoice.errors import ResourceError, VoiceError
-from autovoice.types import FloatArray
+from autovoice.types import AdapterArrays, FloatArray
 from autovoice.voices.profile import (
     EMBEDDING_SIZE,
     FORMAT_VERSION,
     STYLE_SIZE,
+    TRAINED_FORMAT_VERSION,
     Voice,
     VoiceHeader,
 )
@@ -31,14 +32,20 @@ LARGEST_FILE_BYTES = 64 << 20
 LARGEST_HEADER_BYTES = 1 << 20
 _KEY = "autovoice.voice"
 _ADAPTER = "adapter."
+_READABLE = (FORMAT_VERSION, TRAINED_FORMAT_VERSION)
 
 
 def to_bytes(voice: Voice) -> bytes:
-    """Return the bytes of a ``.voice`` file."""
-    tensors = {"style": voice.style, "embedding": voice.embedding}
-    tensors |= {_ADAPTER + key: value for key, value in voice.adapter.items()}
-    plain = {key: np.ascontiguousarray(value, np.float32) for key, value in tensors.items()}
-    return save_tensors(plain, metadata={_KEY: voice.header.model_dump_json()})
+    """Return the bytes of a ``.voice`` file; a float16 adapter stays float16."""
+    vectors = {"style": voice.style, "embedding": voice.embedding}
+    plain: dict[str, np.ndarray] = {
+        key: np.ascontiguousarray(value, np.float32) for key, value in vectors.items()
+    }
+    for key, value in voice.adapter.items():
+        half = value.dtype == np.float16
+        plain[_ADAPTER + key] = np.ascontiguousarray(value, np.float16 if half else np.float32)
+    record = voice.header.model_dump_json(exclude_none=True)
+    return save_tensors(plain, metadata={_KEY: record})
 
 
 def write_voice(voice: Voice, path: Path) -> Path:
@@ -87,6 +94,7 @@ def from_bytes(content: bytes) -> Voice:
         VoiceError: the bytes are no sound voice; the message says why.
     """
     record = _header(content)
+    _check_version(record)
     try:
         tensors = load_tensors(content)
     except (SafetensorError, ValueError, TypeError, KeyError, MemoryError) as error:
@@ -97,11 +105,6 @@ def from_bytes(content: bytes) -> Voice:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "record"
         raise VoiceError(f"damaged voice record: {where}: {first['msg']}") from error
-    if header.format_version != FORMAT_VERSION:
-        raise VoiceError(
-            f"voice format {header.format_version}, this version reads {FORMAT_VERSION}; "
-            "update AutoVoice"
-        )
     style = _vector(tensors.pop("style", None), "style", STYLE_SIZE)
     embedding = _vector(tensors.pop("embedding", None), "embedding", EMBEDDING_SIZE)
     return Voice(header, style, embedding, _adapter(tensors))
@@ -129,6 +132,19 @@ def _header(content: bytes) -> str:
     return record
 
 
+def _check_version(record: str) -> None:
+    """Refuse formats of the future before their fields are found strange."""
+    try:
+        version = json.loads(record).get("format_version", FORMAT_VERSION)
+    except (ValueError, AttributeError, RecursionError):
+        return  # no record at all; that is told where it is read
+    if isinstance(version, int) and version not in _READABLE:
+        raise VoiceError(
+            f"voice format {version}, this version reads {' and '.join(map(str, _READABLE))}; "
+            "update AutoVoice"
+        )
+
+
 def _vector(tensor: np.ndarray | None, name: str, size: int) -> FloatArray:
     if tensor is None or tensor.shape != (size,):
         found = "nothing" if tensor is None else str(list(tensor.shape))
@@ -136,15 +152,19 @@ def _vector(tensor: np.ndarray | None, name: str, size: int) -> FloatArray:
     return _floats(tensor, name)
 
 
-def _adapter(tensors: dict[str, np.ndarray]) -> dict[str, FloatArray]:
+def _adapter(tensors: dict[str, np.ndarray]) -> AdapterArrays:
     strange = sorted(key for key in tensors if not key.startswith(_ADAPTER))
     if strange:
         raise VoiceError(f"damaged voice: unknown tensor {strange[0][:80]!r}")
-    return {key[len(_ADAPTER) :]: _floats(value, key) for key, value in tensors.items()}
+    return {key[len(_ADAPTER) :]: _checked(value, key) for key, value in tensors.items()}
 
 
 def _floats(tensor: np.ndarray, name: str) -> FloatArray:
+    values: FloatArray = _checked(tensor, name).astype(np.float32)
+    return values
+
+
+def _checked(tensor: np.ndarray, name: str) -> np.ndarray:
     if tensor.dtype not in (np.float32, np.float16) or not np.isfinite(tensor).all():
         raise VoiceError(f"damaged voice: {name}: expected finite float32 or float16 numbers")
-    values: FloatArray = tensor.astype(np.float32)
-    return values
+    return tensor

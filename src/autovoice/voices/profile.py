@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from autovoice.types import Audio, FloatArray, Speaker
+from autovoice.types import AdapterArrays, Audio, FloatArray, Speaker
+from autovoice.voices.training import TrainingRecord
 
 FORMAT_VERSION = 1
+# The layout with a record of training: older programs refuse it rather than sing it untrained.
+TRAINED_FORMAT_VERSION = 2
 STYLE_SIZE = 128
 EMBEDDING_SIZE = 256
 Text = Annotated[str, Field(max_length=2000)]
@@ -31,6 +34,7 @@ class VoiceHeader(BaseModel):
         licence: what others may do with the voice.
         base_model_id, base_model_sha256: the model that the style vector belongs to.
         f0_median_hz, f0_low_hz, f0_high_hz: median, 5th and 95th percentile of the voiced pitch.
+        training: how the voice was trained; None when it was not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -48,6 +52,7 @@ class VoiceHeader(BaseModel):
     f0_median_hz: Annotated[FiniteFloat, Field(ge=0.0, le=4000.0)] = 0.0
     f0_low_hz: Annotated[FiniteFloat, Field(ge=0.0, le=4000.0)] = 0.0
     f0_high_hz: Annotated[FiniteFloat, Field(ge=0.0, le=4000.0)] = 0.0
+    training: TrainingRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +63,14 @@ class Voice:
         header: the record.
         style: ``[128]`` float32, the decoder's timbre vector.
         embedding: ``[256]`` float32, unit length, the speaker embedding of the recordings.
-        adapter: tensors of a fine-tuned part by name; empty when there is none.
+        adapter: what training added to the networks, by name (see ``nn.low_rank``), float16 or
+            float32; empty when the voice was not trained.
     """
 
     header: VoiceHeader
     style: FloatArray
     embedding: FloatArray
-    adapter: Mapping[str, FloatArray] = field(default_factory=dict)
+    adapter: AdapterArrays = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -80,6 +86,7 @@ class Voice:
             f0_median_hz=self.header.f0_median_hz,
             f0_low_hz=self.header.f0_low_hz,
             f0_high_hz=self.header.f0_high_hz,
+            adapter=self.adapter,
         )
 
     def renamed(self, name: str) -> Voice:

@@ -45,6 +45,7 @@ __all__ = [
     "verify",
     "verify_bundled",
     "voice_model",
+    "voice_model_sha256",
 ]
 
 
@@ -131,3 +132,10 @@ def voice_model(part: str) -> dict[str, torch.Tensor]:
     from autovoice.weights.trained import voice_model as read
 
     return read(part)
+
+
+def voice_model_sha256() -> str:
+    """Return what changes whenever a file of the project's own voice model does."""
+    from autovoice.weights.trained import voice_model_sha256 as digest
+
+    return digest()

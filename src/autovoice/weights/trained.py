@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from autovoice.errors import WeightsError
 from autovoice.weights.bundled import bundled_path, read_index
+from autovoice.weights.files import sha256_of
 
 PREFIX = "voice-model-"
 
@@ -45,6 +47,19 @@ def voice_model(part: str) -> dict[str, Tensor]:
             "(`git checkout -- models`) or install AutoVoice again"
         )
     return restored(found)
+
+
+def voice_model_sha256() -> str:
+    """Return what changes whenever a file of the voice model does.
+
+    Raises:
+        WeightsError: a file is missing.
+    """
+    index = read_index()
+    listed = sorted(name for name in index if name.startswith(PREFIX))
+    sums = [index[name].sha256 for name in listed]
+    sums = sums or [sha256_of(bundled_path(PREFIX + "0.safetensors"))]
+    return hashlib.sha256(" ".join(sums).encode()).hexdigest()
 
 
 def restored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
