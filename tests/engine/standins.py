@@ -154,6 +154,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "activity": activity,
         "fit": lambda pitch, speaker: 12,
         "mix": mix,
+        "carry": lambda source, converted, pitch, device: converted,
     }
     return Builders(**{**made, **others})
 

@@ -141,3 +141,16 @@ def test_short_gaps_are_voiced_in_a_straight_line_and_long_ones_are_not() -> Non
     assert np.flatnonzero(made[:5]).tolist() == [3, 4]
     assert np.flatnonzero(made[55:]).tolist() == [0, 1]
     assert not filled(np.zeros(9, np.float32)).any()
+
+
+def test_a_reference_from_the_same_clip_is_cut_from_elsewhere(corpus: Corpus) -> None:
+    clip = np.array([0, 0, 1, 2])
+    start = corpus.starts[clip] + np.array([0, 60_000, 30_000, 0])
+    length = np.array([36_000.0, 36_000.0, 36_000.0, 90_000.0])
+    low, high = corpus._apart(clip, np.array([0, 0, 0, 2]), start, length)
+    first = corpus.starts[clip]
+    assert (low - first).tolist()[:2] == [36_000, 0]
+    assert (high - first).tolist()[:2] == [96_000, 60_000]
+    # Another clip serves whole, and so does one with too little left.
+    assert (low[2], high[2]) == (corpus.starts[0], corpus.starts[0] + 96_000)
+    assert (low[3], high[3]) == (corpus.starts[2], corpus.starts[2] + 96_000)

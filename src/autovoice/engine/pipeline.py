@@ -35,6 +35,9 @@ MODEL_HZ = 24_000
 LISTEN_TICK = LISTEN_HZ // TICKS_PER_S
 MODEL_TICK = MODEL_HZ // TICKS_PER_S
 LEAST_CHUNK_S = 3.0
+# Of the time in which somebody is heard, the least share that has to be sung for the source's own
+# excitation to carry the voice.
+ACTIVE, LEAST_SUNG = 0.5, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +141,7 @@ class Pipeline:
             while True:
                 try:
                     self._fill(out[0], vocal, speaker, semitones, longest_s)
+                    self._carry(out[0], vocal, semitones)
                     return Audio(out, MODEL_HZ)
                 except (RuntimeError, MemoryError, ResourceError) as error:
                     if not devices.out_of_memory(error):
@@ -177,6 +181,21 @@ class Pipeline:
                 out[span] += samples * window(chunk, MODEL_TICK)
                 relax(out)
             self.reporter.at(chunk.stop / vocal.ticks)
+
+    def _carry(self, out: FloatArray, vocal: Vocal, semitones: int) -> None:
+        """Where the melody stays, let the source's own excitation carry the new colour.
+
+        What is mostly without pitch, a whisper say, has no voice that a filter could change. Pauses
+        are what they were in the vocal: muting them makes a recording sound cut up (DistillMOS
+        -0.12 over five pairs, STOI of a copy 0.87 -> 0.57).
+        """
+        active = (vocal.activity.values > ACTIVE).sum() * vocal.activity.hop_s
+        sung = (vocal.sung.f0_hz > 0).sum() * vocal.pitch.hop_s
+        if semitones or sung < LEAST_SUNG * active or not sung:
+            return
+        with self.reporter.timed("carry"):
+            out[:] = self.stages.builders.carry(vocal.at_24k, out, vocal.sung, self.stages.device)
+            relax(out)
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""

@@ -112,6 +112,15 @@ def _vocoder(device: str) -> Vocoder:
     return Decoder(device=device)
 
 
+def _carry(source: FloatArray, converted: FloatArray, pitch: Pitch, device: str) -> FloatArray:
+    from autovoice.analyse.loudness import level_gain
+    from autovoice.vocode.differential import carry_excitation
+
+    return carry_excitation(
+        source, converted, pitch, gain=level_gain(source, 24_000), device=device
+    )
+
+
 def _energy(samples: FloatArray) -> Curve:
     from autovoice.analyse.loudness import at_level, decoder_energy, level_gain
 
@@ -158,6 +167,7 @@ class Builders:
     content: Callable[[str], ContentEncoder] = _content
     converter: Callable[[str], Converter] = _converter
     vocoder: Callable[[str], Vocoder] = _vocoder
+    carry: Callable[[FloatArray, FloatArray, Pitch, str], FloatArray] = _carry
     encoders: Callable[[str], Encoders] = _encoders
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity

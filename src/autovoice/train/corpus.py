@@ -22,6 +22,8 @@ SAMPLE_RATE_HZ = 24_000
 F0_HOP_SAMPLES = 300
 _GAP_FRAMES = 8
 _EDGE_FRAMES = 2
+# A reference shorter than this says too little, in samples.
+_LEAST_REFERENCE = 36_000
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
 _WEIGHTS = {"libri_": 1.0, "libritts": 4.0, "tsp": 0.6, "so_": 0.4, "festvox": 0.6}
 
@@ -156,13 +158,15 @@ class Corpus:
             speed = rng.choice(choices, batch)
         start = self._start(clip, samples, speed, rng)
         other = np.array([rng.choice(self.by_speaker[self.speaker[i]]) for i in clip])
-        other_start = self._start(other, reference_samples, speed, rng)
+        low, high = self._apart(clip, other, start, samples * speed)
+        room = np.maximum(high - low - reference_samples * speed - 600, 0)
+        other_start = low + (rng.random(batch) * room).astype(np.int64)
         rate = torch.from_numpy(speed).to(self.device)
         audio = read_varispeed(self.audio, self._tensor(start), rate, samples)
         # A short clip must not run into the next one, which may be another voice: silence follows
         # it, and a reference begins again.
         audio = audio * self._inside(clip, start, rate, samples, 1)
-        reference = self._repeated(other, other_start, rate, reference_samples)
+        reference = self._repeated(other_start, high, rate, reference_samples)
         band = np.minimum(self.band_hz[clip] * speed, 12_000.0)
         median = self.median_hz[self.speaker[clip]] * speed
         return Crops(
@@ -184,13 +188,31 @@ class Corpus:
         begin = (rng.random(len(clip)) * room).astype(np.int64) // F0_HOP_SAMPLES
         return self.starts[clip] + begin * F0_HOP_SAMPLES
 
+    def _apart(
+        self, clip: NDArray[np.int64], other: NDArray[np.int64], start: NDArray[np.int64],
+        length: NDArray[np.float64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+        """Return where a reference may be cut from: never from what is to be rebuilt.
+
+        In the clip that the item comes from, the longer of what lies before and after it; a clip
+        too short for that serves whole.
+        """
+        low, high = self.starts[other], self.starts[other] + self.lengths[other]
+        end = np.minimum(start + length.astype(np.int64), high)
+        before, after = start - low, high - end
+        same = (clip == other) & (np.maximum(before, after) > _LEAST_REFERENCE)
+        first = same & (before >= after)
+        last = same & ~first
+        return np.where(last, end, low), np.where(first, start, high)
+
     def _repeated(
-        self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor, length: int
+        self, start: NDArray[np.int64], end: NDArray[np.int64], speed: Tensor, length: int
     ) -> Tensor:
-        """Read ``length`` samples of each clip, again from ``start`` where it is over."""
+        """Read ``length`` samples from each ``start``, again from there where ``end`` comes."""
         sound = read_varispeed(self.audio, self._tensor(start), speed, length)
         place = torch.arange(length, device=self.device)[None]
-        return sound.gather(1, place.remainder(self._left(clip, start, speed)[:, None]))
+        left = (self._tensor(end - start) / speed).floor().long().clamp_min(1)
+        return sound.gather(1, place.remainder(left[:, None]))
 
     def _left(self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor) -> Tensor:
         """Return how many samples of each clip there are from ``start`` on, at ``speed``."""

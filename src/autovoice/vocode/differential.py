@@ -6,7 +6,8 @@ that of the converted vocal, and what has no pitch (breath, consonants, the room
 
 Source: direct waveform modification by spectral differentials (Kobayashi, Toda and Nakamura 2018,
 "Intra-gender statistical singing voice conversion with direct waveform modification using
-log-spectral differential"), with envelopes that are averaged over one spacing of harmonics (after Morise 2015, CheapTrick).
+log-spectral differential"), with envelopes that are averaged over one spacing of harmonics (after
+Morise 2015, CheapTrick).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ HOP_SAMPLES = 120
 # Blocks of this many hops are worked on at a time, so that memory stays flat.
 BLOCK_HOPS = 4_000
 _CONTEXT_HOPS = 40
+_LEAST_HZ = 80.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,11 @@ class DifferentialOptions:
     Args:
         most_gain_db, least_gain_db: bounds of the filter.
         smooth_hops: hops of 5 ms over which the filter is averaged, at least 1.
-        least_width_hz: power is averaged over the pitch, and over this at the least.
     """
 
     most_gain_db: float = 30.0
     least_gain_db: float = -36.0
     smooth_hops: int = 3
-    least_width_hz: float = 80.0
 
 
 def carry_excitation(
@@ -119,7 +119,7 @@ def _filtered(
         )
         pitch = torch.from_numpy(f0_hz).to(pair.device)
         pitch = F.pad(pitch, (0, max(0, spectrum.shape[2] - len(f0_hz))))[: spectrum.shape[2]]
-        factor = _gain(_envelope(spectrum, pitch, options), pitch, options)
+        factor = _gain(_envelope(spectrum, pitch), pitch, options)
         made = torch.istft(
             spectrum[:1] * factor, N_FFT, HOP_SAMPLES, window=window, length=len(source)
         )[0]
@@ -127,7 +127,7 @@ def _filtered(
     return mixed
 
 
-def _envelope(spectrum: Tensor, f0_hz: Tensor, options: DifferentialOptions) -> Tensor:
+def _envelope(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
     """Average power over one spacing of harmonics: complex ``[2, bins, hops]`` -> log amplitude.
 
     Power and not its logarithm: between the harmonics a decoder hisses more than a singer does,
@@ -135,7 +135,7 @@ def _envelope(spectrum: Tensor, f0_hz: Tensor, options: DifferentialOptions) -> 
     """
     power = spectrum.real.square() + spectrum.imag.square() + 1e-9
     total = F.pad(power.double().cumsum(1), (0, 0, 1, 0))
-    half = (f0_hz.clamp_min(options.least_width_hz) * (0.5 * N_FFT / SAMPLE_RATE_HZ))[None]
+    half = (f0_hz.clamp_min(_LEAST_HZ) * (0.5 * N_FFT / SAMPLE_RATE_HZ))[None]
     centre = torch.arange(power.shape[1], device=power.device)[:, None] + 0.5
     low = (centre - half).clamp(0, power.shape[1])
     high = (centre + half).clamp(0, power.shape[1])

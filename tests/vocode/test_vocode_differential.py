@@ -1,0 +1,114 @@
+"""The source's excitation with another colour: against sounds whose spectra are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from autovoice.errors import InputError
+from autovoice.types import FloatArray, Pitch
+from autovoice.vocode import differential
+from autovoice.vocode.differential import DifferentialOptions, carry_excitation
+
+RATE_HZ = 24_000
+HOP_S = 0.008
+
+
+def _pitch(f0_hz: FloatArray) -> Pitch:
+    return Pitch(f0_hz.astype(np.float32), np.ones(len(f0_hz), np.float32), HOP_S)
+
+
+def _steady(hz: float, seconds: float) -> Pitch:
+    return _pitch(np.full(round(seconds / HOP_S) + 1, hz))
+
+
+def _voice(hz: float, seconds: float, harmonics: int = 40) -> FloatArray:
+    at = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    orders = [k for k in range(1, harmonics + 1) if k * hz < 0.9 * RATE_HZ / 2]
+    waves = sum(np.cos(2 * np.pi * k * hz * at + k * k) / k for k in orders)
+    return (0.05 * waves).astype(np.float32)
+
+
+def _coloured(sound: FloatArray, db: float = 12.0) -> FloatArray:
+    """Boost around 1.5 kHz by ``db``, with no delay."""
+    hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    curve_db = db * np.exp(-0.5 * (np.log2(np.maximum(hz, 1) / 1_500) / 0.5) ** 2)
+    return np.fft.irfft(np.fft.rfft(sound) * 10 ** (curve_db / 20), len(sound)).astype(np.float32)
+
+
+def _band_db(sound: FloatArray, low_hz: float, high_hz: float) -> float:
+    hz, power = signal.welch(sound[2_400:-2_400], RATE_HZ, nperseg=4_096)
+    return float(10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].sum()))
+
+
+@pytest.mark.parametrize("hz", [90.0, 220.0, 700.0])
+def test_its_own_colour_changes_nothing(hz: float) -> None:
+    source = _voice(hz, 1.0)
+    made = carry_excitation(source, source, _steady(hz, 1.0))
+    assert np.abs(made - source).max() < 1e-4
+
+
+@pytest.mark.parametrize("hz", [110.0, 220.0, 440.0])
+def test_the_colour_comes_and_the_waveform_stays(hz: float) -> None:
+    source = _voice(hz, 1.0)
+    wanted = _coloured(source)
+    made = carry_excitation(source, wanted, _steady(hz, 1.0))
+    for low_hz, high_hz in ((300, 700), (1_000, 2_000), (3_000, 6_000)):
+        assert _band_db(made, low_hz, high_hz) == pytest.approx(
+            _band_db(wanted, low_hz, high_hz), abs=1.5
+        )
+    # No delay, no other phase: it correlates with what a filter without delay would have made.
+    middle = slice(2_400, -2_400)
+    assert np.corrcoef(made[middle], wanted[middle])[0, 1] > 0.97
+
+
+def test_what_has_no_pitch_is_the_source_at_the_given_level() -> None:
+    chance = np.random.default_rng(5)
+    source = (0.02 * chance.standard_normal(RATE_HZ)).astype(np.float32)
+    other = (0.10 * chance.standard_normal(RATE_HZ)).astype(np.float32)
+    f0_hz = np.zeros(126)
+    np.testing.assert_allclose(
+        carry_excitation(source, other, _pitch(f0_hz), gain=3.0), 3.0 * source, rtol=1e-6
+    )
+    f0_hz[:40] = 200.0  # the rest stays as it is, a few hops after the note
+    made = carry_excitation(source, other, _pitch(f0_hz), gain=3.0)
+    after = round(0.36 * RATE_HZ)
+    np.testing.assert_allclose(made[after:], 3.0 * source[after:], atol=1e-4)
+    assert np.abs(made[:after] - 3.0 * source[:after]).max() > 0.01
+
+
+def test_blocks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _voice(180.0, 3.0)
+    wanted = _coloured(source)
+    whole = carry_excitation(source, wanted, _steady(180.0, 3.0))
+    monkeypatch.setattr(differential, "BLOCK_HOPS", 130)
+    blocks = carry_excitation(source, wanted, _steady(180.0, 3.0))
+    apart = np.abs(whole - blocks).max() / np.abs(whole).max()
+    assert 20 * np.log10(apart + 1e-12) < -60
+
+
+@pytest.mark.parametrize("samples", [1, 119, 121, 513, 24_001])
+def test_any_length_comes_back_finite(samples: int) -> None:
+    source = _voice(200.0, 1.1)[:samples]
+    made = carry_excitation(source, 0 * source, _steady(200.0, 1.1))
+    assert made.shape == source.shape
+    assert np.isfinite(made).all()
+
+
+def test_the_filter_keeps_to_its_bounds() -> None:
+    source = _voice(200.0, 1.0)
+    options = DifferentialOptions(most_gain_db=6.0, least_gain_db=-6.0, smooth_hops=1)
+    louder = carry_excitation(source, 100 * source, _steady(200.0, 1.0), options=options)
+    assert _band_db(louder, 100, 8_000) - _band_db(source, 100, 8_000) == pytest.approx(6, abs=0.1)
+
+
+def test_two_lengths_are_refused() -> None:
+    with pytest.raises(InputError, match="one length"):
+        carry_excitation(np.zeros(10, np.float32), np.zeros(9, np.float32), _steady(200.0, 0.1))
+
+
+def test_no_pitch_at_all_is_the_source() -> None:
+    source = _voice(200.0, 0.2)
+    empty = Pitch(np.zeros(0, np.float32), np.zeros(0, np.float32), HOP_S)
+    np.testing.assert_array_equal(carry_excitation(source, 0 * source, empty), source)
