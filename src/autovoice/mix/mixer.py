@@ -9,6 +9,7 @@ import numpy as np
 
 from autovoice.errors import InputError
 from autovoice.io.resample import resample
+from autovoice.mix.air import with_air
 from autovoice.mix.curves import with_gain
 from autovoice.mix.dynamics import following_gain, matching_gain
 from autovoice.mix.limiter import CEILING_DBTP, limit
@@ -99,6 +100,7 @@ def _placed(converted: Audio, source: Audio, options: MixOptions) -> FloatArray:
     """Return the converted vocal with the loudness, dynamics and place of the source vocal."""
     rate_hz = source.sample_rate_hz
     mono = _fitted(converted, rate_hz, source.length_samples)
+    mono = with_air(mono, source.mono(), rate_hz)
     old = weighted_powers(source.samples, rate_hz)
     new = weighted_powers(mono[None], rate_hz)[0]
     whole = old.sum(axis=0)
