@@ -72,10 +72,26 @@ def test_what_has_no_pitch_is_the_source_at_the_given_level() -> None:
         carry_excitation(source, other, _pitch(f0_hz), gain=3.0), 3.0 * source, rtol=1e-6
     )
     f0_hz[:40] = 200.0  # the rest stays as it is, a few hops after the note
-    made = carry_excitation(source, other, _pitch(f0_hz), gain=3.0)
+    options = DifferentialOptions(unvoiced_share=0.0)
+    made = carry_excitation(source, other, _pitch(f0_hz), gain=3.0, options=options)
     after = round(0.36 * RATE_HZ)
     np.testing.assert_allclose(made[after:], 3.0 * source[after:], atol=1e-4)
     assert np.abs(made[:after] - 3.0 * source[:after]).max() > 0.01
+
+
+def test_breath_gets_the_mean_colour_above_the_tails() -> None:
+    note, breath = _voice(220.0, 1.0), 0.01 * np.random.default_rng(6).standard_normal(RATE_HZ)
+    source = np.concatenate([note, breath]).astype(np.float32)
+    wanted = np.concatenate([_coloured(note), np.zeros(RATE_HZ)]).astype(np.float32)
+    f0_hz = np.concatenate([np.full(125, 220.0), np.zeros(126)])
+    made = carry_excitation(source, wanted, _pitch(f0_hz))[RATE_HZ:]
+
+    def gained(low_hz: float, high_hz: float) -> float:
+        return _band_db(made, low_hz, high_hz) - _band_db(source[RATE_HZ:], low_hz, high_hz)
+
+    assert gained(1_300, 1_700) == pytest.approx(0.8 * 12.0, abs=1.5)
+    assert gained(50, 240) == pytest.approx(0.0, abs=0.2)
+    assert gained(8_000, 11_000) == pytest.approx(0.0, abs=1.0)
 
 
 def test_blocks_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 Where the melody stays where it is, the recording already has the right pitch, the right breath and
 the right phases; only its colour belongs to somebody else. So its spectral envelope is brought to
-that of the converted vocal, and what has no pitch (breath, consonants, the room) stays as it is.
+that of the converted vocal; what has no pitch (breath, consonants, the room) gets the mean filter.
 
 Source: direct waveform modification by spectral differentials (Kobayashi, Toda and Nakamura 2018,
 "Intra-gender statistical singing voice conversion with direct waveform modification using
@@ -30,6 +30,7 @@ HOP_SAMPLES = 120
 BLOCK_HOPS = 4_000
 _CONTEXT_HOPS = 40
 _LEAST_HZ = 80.0
+_TAIL_HZ = (250.0, 500.0)
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,15 @@ class DifferentialOptions:
     Args:
         most_gain_db, least_gain_db: bounds of the filter.
         smooth_hops: hops of 5 ms over which the filter is averaged, at least 1.
+        unvoiced_share: how much of the mean filter what has no pitch gets, 0 to 1. Measured on four
+            pairs: 0 kept 0.98 of the frames within 50 cents at similarity 0.70, 0.8 keeps 0.965 at
+            0.725, 1 without the lower bound 0.957 at 0.733; unfiltered decoder 0.85 and 0.734.
     """
 
     most_gain_db: float = 30.0
     least_gain_db: float = -36.0
     smooth_hops: int = 3
+    unvoiced_share: float = 0.8
 
 
 def carry_excitation(
@@ -76,19 +81,22 @@ def carry_excitation(
             f"{list(converted.shape)}, expected mono [T] of one length"
         )
     options = options or DifferentialOptions()
-    hops = len(source) // HOP_SAMPLES + 1
-    f0_hz = _at_hops(pitch, hops)
-    made = np.empty(len(source), np.float32)
-    for first in range(0, hops, BLOCK_HOPS):
-        left = max(0, first - _CONTEXT_HOPS)
-        right = min(hops, first + BLOCK_HOPS + _CONTEXT_HOPS)
-        span = slice(left * HOP_SAMPLES, min(right * HOP_SAMPLES, len(source)))
-        block = _filtered(
-            source[span] * np.float32(gain), converted[span], f0_hz[left:right], device, options
-        )
-        begin = (first - left) * HOP_SAMPLES
-        end = min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
-        made[first * HOP_SAMPLES : end] = block[begin : begin + end - first * HOP_SAMPLES]
+    f0_hz = _at_hops(pitch, len(source) // HOP_SAMPLES + 1)
+    if not (f0_hz > 0).any():
+        return source * np.float32(gain)
+    pair = np.stack([source * np.float32(gain), converted]).astype(np.float32)
+    with torch.inference_mode():
+        rest = _unvoiced_change(pair, f0_hz, device, options)
+        made = np.empty(len(source), np.float32)
+        for first in range(0, len(f0_hz), BLOCK_HOPS):
+            spectrum, pitch_hz, left = _block(pair, f0_hz, first, device)
+            factor = _factor(_change(spectrum, pitch_hz), pitch_hz, rest, options)
+            begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
+            sound = torch.istft(
+                spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=_window(factor.device),
+                length=min((first + BLOCK_HOPS + _CONTEXT_HOPS) * HOP_SAMPLES, len(source)) - left,
+            )  # fmt: skip
+            made[begin:end] = sound[begin - left : end - left].cpu().numpy()
     return made
 
 
@@ -102,29 +110,53 @@ def _at_hops(pitch: Pitch, hops: int) -> FloatArray:
     return f0_hz
 
 
-def _filtered(
-    source: FloatArray,
-    converted: FloatArray,
-    f0_hz: FloatArray,
-    device: str | torch.device,
-    options: DifferentialOptions,
-) -> FloatArray:
-    if not (f0_hz > 0).any():
-        return source
-    with torch.inference_mode():
-        pair = torch.from_numpy(np.stack([source, converted]).astype(np.float32)).to(device)
-        window = torch.hann_window(N_FFT, device=pair.device)
-        spectrum = torch.stft(
-            pair, N_FFT, HOP_SAMPLES, window=window, pad_mode="constant", return_complex=True
-        )
-        pitch = torch.from_numpy(f0_hz).to(pair.device)
-        pitch = F.pad(pitch, (0, max(0, spectrum.shape[2] - len(f0_hz))))[: spectrum.shape[2]]
-        factor = _gain(_envelope(spectrum, pitch), pitch, options)
-        made = torch.istft(
-            spectrum[:1] * factor, N_FFT, HOP_SAMPLES, window=window, length=len(source)
-        )[0]
-        mixed: FloatArray = made.cpu().numpy()
-    return mixed
+def _window(device: torch.device) -> Tensor:
+    return torch.hann_window(N_FFT, device=device)
+
+
+def _block(
+    pair: FloatArray, f0_hz: FloatArray, first: int, device: str | torch.device
+) -> tuple[Tensor, Tensor, int]:
+    """Return the spectra ``[2, bins, hops]`` of a block with context, its F0, its first sample."""
+    left = max(0, first - _CONTEXT_HOPS)
+    right = min(len(f0_hz), first + BLOCK_HOPS + _CONTEXT_HOPS)
+    begin, end = left * HOP_SAMPLES, min(right * HOP_SAMPLES, pair.shape[1])
+    sound = torch.from_numpy(pair[:, begin:end]).to(device)
+    spectrum = torch.stft(
+        sound, N_FFT, HOP_SAMPLES, window=_window(sound.device), pad_mode="constant",
+        return_complex=True,
+    )  # fmt: skip
+    pitch_hz = torch.from_numpy(f0_hz[left:right]).to(sound.device)
+    missing = max(0, spectrum.shape[2] - len(pitch_hz))
+    return spectrum, F.pad(pitch_hz, (0, missing))[: spectrum.shape[2]], begin
+
+
+def _change(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
+    """Return the log gain that brings the first envelope to the second, ``[bins, hops]``."""
+    envelopes = _envelope(spectrum, f0_hz)
+    return envelopes[1] - envelopes[0]
+
+
+def _unvoiced_change(
+    pair: FloatArray, f0_hz: FloatArray, device: str | torch.device, options: DifferentialOptions
+) -> Tensor:
+    """Return the log gain for what has no pitch: a share of the song's mean, ``[bins, 1]``.
+
+    Breath goes through the same throat and the same microphone as the voice. Nothing changes below
+    250 Hz: there, what counts as unvoiced is the tail of a note, whose pitch has to stay.
+    """
+    total: Tensor | None = None
+    count = 0
+    for first in range(0, len(f0_hz), BLOCK_HOPS):
+        spectrum, pitch_hz, _ = _block(pair, f0_hz, first, device)
+        change = _change(spectrum, pitch_hz)[:, pitch_hz > 0].sum(1, keepdim=True)
+        total = change if total is None else total + change
+        count += int((pitch_hz > 0).sum())
+    assert total is not None  # noqa: S101
+    hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, len(total), device=total.device)[:, None]
+    low_hz, high_hz = _TAIL_HZ
+    share = options.unvoiced_share * ((hz - low_hz) / (high_hz - low_hz)).clamp(0, 1)
+    return share * total / max(count, 1)
 
 
 def _envelope(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
@@ -151,14 +183,12 @@ def _read(total: Tensor, place: Tensor) -> Tensor:
     return total.gather(1, index) * (1 - part) + total.gather(1, index + 1) * part
 
 
-def _gain(envelopes: Tensor, f0_hz: Tensor, options: DifferentialOptions) -> Tensor:
-    """Return the factor of each bin that brings the first envelope to the second.
-
-    It is 1 where there is no pitch; the average over hops makes the edges soft.
-    """
-    change = (envelopes[1:] - envelopes[:1]) * (f0_hz > 0)[None, None]
+def _factor(change: Tensor, f0_hz: Tensor, rest: Tensor, options: DifferentialOptions) -> Tensor:
+    """Turn log gains into factors: bounded, ``rest`` where there is no pitch, soft in time."""
     neper = math.log(10) / 20
+    change = torch.where((f0_hz > 0)[None], change, rest)
     change = change.clamp(options.least_gain_db * neper, options.most_gain_db * neper)
     width = options.smooth_hops
     edge = (width // 2, (width - 1) // 2)
-    return torch.exp(F.avg_pool1d(F.pad(change, edge, mode="replicate"), width, stride=1))
+    wide = F.pad(change[None], edge, mode="replicate")
+    return torch.exp(F.avg_pool1d(wide, width, stride=1)[0])
