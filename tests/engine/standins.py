@@ -154,7 +154,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "activity": activity,
         "fit": lambda pitch, speaker: 12,
         "mix": mix,
-        "carry": lambda source, converted, pitch, device: converted,
+        "carry": lambda source, converted, pitch, nearness, device: converted,
     }
     return Builders(**{**made, **others})
 

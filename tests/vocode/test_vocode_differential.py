@@ -9,7 +9,7 @@ from scipy import signal
 from autovoice.errors import InputError
 from autovoice.types import FloatArray, Pitch
 from autovoice.vocode import differential
-from autovoice.vocode.differential import DifferentialOptions, carry_excitation
+from autovoice.vocode.differential import DifferentialOptions, carry_excitation, strength_for
 
 RATE_HZ = 24_000
 HOP_S = 0.008
@@ -128,3 +128,19 @@ def test_no_pitch_at_all_is_the_source() -> None:
     source = _voice(200.0, 0.2)
     empty = Pitch(np.zeros(0, np.float32), np.zeros(0, np.float32), HOP_S)
     np.testing.assert_array_equal(carry_excitation(source, 0 * source, empty), source)
+
+
+def test_strangers_are_told_apart_more_clearly_than_they_are_decoded() -> None:
+    assert strength_for(0.5) == strength_for(0.78) == pytest.approx(1.4)
+    assert strength_for(0.88) == strength_for(1.0) == 1.0
+    assert 1.0 < strength_for(0.83) < 1.4
+    source = _voice(220.0, 1.0)
+    wanted = _coloured(source, 6.0)
+    plain, strong = (
+        carry_excitation(
+            source, wanted, _steady(220.0, 1.0), options=DifferentialOptions(strength=strength)
+        )
+        for strength in (1.0, 1.4)
+    )
+    gained = _band_db(strong, 1_300, 1_700) - _band_db(plain, 1_300, 1_700)
+    assert gained == pytest.approx(0.4 * 6.0, abs=0.8)

@@ -38,6 +38,8 @@ LEAST_CHUNK_S = 3.0
 # Of the time in which somebody is heard, the least share that has to be sung for the source's own
 # excitation to carry the voice.
 ACTIVE, LEAST_SUNG = 0.5, 0.3
+# So much of the singing tells how near two voices are.
+NEARNESS_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,7 @@ class Pipeline:
             while True:
                 try:
                     self._fill(out[0], vocal, speaker, semitones, longest_s)
-                    self._carry(out[0], vocal, semitones)
+                    self._carry(out[0], vocal, speaker, semitones)
                     return Audio(out, MODEL_HZ)
                 except (RuntimeError, MemoryError, ResourceError) as error:
                     if not devices.out_of_memory(error):
@@ -182,7 +184,7 @@ class Pipeline:
                 relax(out)
             self.reporter.at(chunk.stop / vocal.ticks)
 
-    def _carry(self, out: FloatArray, vocal: Vocal, semitones: int) -> None:
+    def _carry(self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int) -> None:
         """Where the melody stays, let the source's own excitation carry the new colour.
 
         What is mostly without pitch, a whisper say, has no voice that a filter could change. Pauses
@@ -194,8 +196,18 @@ class Pipeline:
         if semitones or sung < LEAST_SUNG * active or not sung:
             return
         with self.reporter.timed("carry"):
-            out[:] = self.stages.builders.carry(vocal.at_24k, out, vocal.sung, self.stages.device)
+            near = self._nearness(vocal, speaker)
+            carry = self.stages.builders.carry
+            out[:] = carry(vocal.at_24k, out, vocal.sung, near, self.stages.device)
             relax(out)
+
+    def _nearness(self, vocal: Vocal, speaker: Speaker) -> float:
+        """Return the cosine of the singer's and the wanted voice's embeddings, 0 if too short."""
+        heard = curve_at(vocal.activity, len(vocal.at_16k), LISTEN_HZ) > ACTIVE
+        cut = vocal.at_16k[heard][: round(NEARNESS_S * LISTEN_HZ)]
+        if len(cut) < LISTEN_HZ:
+            return 0.0
+        return float(self.stages.encoders.embedding(cut, LISTEN_HZ) @ speaker.embedding)
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""

@@ -112,13 +112,15 @@ def _vocoder(device: str) -> Vocoder:
     return Decoder(device=device)
 
 
-def _carry(source: FloatArray, converted: FloatArray, pitch: Pitch, device: str) -> FloatArray:
+def _carry(
+    source: FloatArray, converted: FloatArray, pitch: Pitch, nearness: float, device: str
+) -> FloatArray:
     from autovoice.analyse.loudness import level_gain
-    from autovoice.vocode.differential import carry_excitation
+    from autovoice.vocode.differential import DifferentialOptions, carry_excitation, strength_for
 
-    return carry_excitation(
-        source, converted, pitch, gain=level_gain(source, 24_000), device=device
-    )
+    options = DifferentialOptions(strength=strength_for(nearness))
+    gain = level_gain(source, 24_000)
+    return carry_excitation(source, converted, pitch, gain=gain, device=device, options=options)
 
 
 def _energy(samples: FloatArray) -> Curve:
@@ -167,7 +169,7 @@ class Builders:
     content: Callable[[str], ContentEncoder] = _content
     converter: Callable[[str], Converter] = _converter
     vocoder: Callable[[str], Vocoder] = _vocoder
-    carry: Callable[[FloatArray, FloatArray, Pitch, str], FloatArray] = _carry
+    carry: Callable[[FloatArray, FloatArray, Pitch, float, str], FloatArray] = _carry
     encoders: Callable[[str], Encoders] = _encoders
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
