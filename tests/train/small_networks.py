@@ -22,7 +22,15 @@ from autovoice.train.synthetic import SyntheticBatch
 
 
 class QuietDecoder(Decoder):
-    """The made decoder, which the teacher's step calls without noise."""
+    """The made decoder, which the teacher's step calls without noise.
+
+    Its levels are spread wide, so that words and voices can be heard.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.no_grad():
+            self.levels.weight.mul_(10.0)
 
     def forward(
         self, asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor, noise: Tensor | None = None
@@ -61,17 +69,17 @@ class SmallNetworks(Networks):
 
 
 class SmallTeacher:
-    """Invent words and styles, and let a decoder of its own say them."""
+    """Choose of a few words and voices, and let a decoder of its own say them."""
 
     def __init__(self, frames: int) -> None:
         self.frames, self.decoder = frames, QuietDecoder()
-        self.words = torch.randn(6, 512)
+        self.words, self.voices = torch.randn(6, 512), torch.randn(4, 128)
 
     @torch.no_grad()
     def sample(self, batch: int, chance: torch.Generator) -> SyntheticBatch:
         word = torch.randint(0, len(self.words), (batch,), generator=chance)
         asr = self.words[word][:, :, None].expand(-1, -1, self.frames).contiguous()
-        style = torch.randn(batch, 128, generator=chance)
+        style = self.voices[torch.randint(0, len(self.voices), (batch,), generator=chance)]
         f0_hz = (120 + 200 * torch.rand(batch, 1, generator=chance)).expand(-1, 2 * self.frames)
         energy = torch.full_like(f0_hz, 0.5)
         audio = self.decoder(asr, f0_hz, energy, style)
@@ -82,9 +90,10 @@ class SmallTeacher:
 def build(
     data: Path, device: str, frames: int, limit: int | None, resume: Path | None
 ) -> tuple[Networks, Corpus, SmallTeacher, nn.Module]:
-    """Stand for ``setup.build``."""
-    teacher = SmallTeacher(frames)
-    nets = SmallNetworks()
+    """Stand for ``setup.build``; what is not trained is the same whatever the seed of the run."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        teacher, nets = SmallTeacher(frames), SmallNetworks()
     if resume is not None:
         setup.restore(nets, resume)
     return nets, Corpus(data, device, limit), teacher, NoPitchLoss()
