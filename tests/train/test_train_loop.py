@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,12 @@ import made_corpus
 import pytest
 import torch
 
-from autovoice import weights
-from autovoice.train import checkpoint, loop, setup
+from autovoice.train import checkpoint, loop
 from autovoice.train.adversary import Adversary
 from autovoice.train.networks import Networks
+from autovoice.train.options import Options
 from autovoice.train.steps import move_pitch
+from autovoice.train.trainer import CRITICS_ALONE, Trainer
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
@@ -31,25 +31,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     made_corpus.write_corpus(folder, seconds=2.0)
     made_corpus.write_bank(folder / "phonemes.npz")
-    shutil.copy(weights.file("kokoro-82m", "voices_ja.npz"), folder / "voices_ja.npz")
     return folder
 
 
 @pytest.fixture(scope="module")
-def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> loop.Options:
+def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Options:
     """As small as the networks allow; no time to train in, so that every step is counted here."""
-    return loop.Options(
+    return Options(
         data, tmp_path_factory.mktemp("frozen"), seconds=0.0, judge_seconds=0.01, batch=2,
         frames=16, device="cpu", learning_rate=1e-2,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _files() -> object:
-    """Read the weights from where they lie instead of copying 400 MB of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setup, "load_file", lambda path: weights.tensors(path.stem))
-        yield
 
 
 def _state(nets: Networks) -> dict[str, torch.Tensor]:
@@ -67,7 +58,7 @@ def _moved(nets: Networks, before: dict[str, torch.Tensor], part: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def frozen(options: loop.Options) -> tuple[loop.Trainer, dict[str, torch.Tensor]]:
+def frozen(options: Options) -> tuple[Trainer, dict[str, torch.Tensor]]:
     trainer = loop.run(options)
     before = _state(trainer.nets)
     trainer._set_rate(0.5)
@@ -76,7 +67,7 @@ def frozen(options: loop.Options) -> tuple[loop.Trainer, dict[str, torch.Tensor]
 
 
 def test_the_frozen_phase_teaches_adapter_and_style_alone(
-    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
+    frozen: tuple[Trainer, dict[str, torch.Tensor]],
 ) -> None:
     trainer, before = frozen
     assert set(trainer.sums) == FROZEN_LOSSES
@@ -89,7 +80,7 @@ def test_the_frozen_phase_teaches_adapter_and_style_alone(
 
 
 def test_what_is_saved_is_the_moving_average(
-    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]],
+    frozen: tuple[Trainer, dict[str, torch.Tensor]],
 ) -> None:
     trainer, before = frozen
     now = trainer.nets.state_dict()
@@ -113,7 +104,7 @@ def test_what_is_saved_is_the_moving_average(
 
 
 def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
-    frozen: tuple[loop.Trainer, dict[str, torch.Tensor]], tmp_path: Path
+    frozen: tuple[Trainer, dict[str, torch.Tensor]], tmp_path: Path
 ) -> None:
     first, _ = frozen
     first.save()
@@ -124,13 +115,13 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     before = _state(trainer.nets)
     assert all(torch.equal(before[name], value) for name, value in saved.items())
     assert trainer.adversary is not None
-    assert trainer.begin_step == loop.CRITICS_ALONE
+    assert trainer.begin_step == CRITICS_ALONE
     critic = trainer.adversary.sound.all[0].last.bias.clone()
     voice = trainer.adversary.voice.real.bias.clone()
     trainer._iteration(0.5)  # the critics learn alone
     assert _moved(trainer.nets, before, "decoder") == 0
     assert "norm" not in trainer.sums
-    trainer.step = loop.CRITICS_ALONE
+    trainer.step = CRITICS_ALONE
     trainer._set_rate(0.5)
     trainer._iteration(0.5)
     assert set(trainer.sums) == FROZEN_LOSSES - {"mel_synthetic"} | {
@@ -154,7 +145,7 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
 
 @pytest.mark.parametrize("sung_every", [1, 2, 3])
 def test_in_the_joint_phase_the_critics_learn_from_every_kind(sung_every: int) -> None:
-    trainer = object.__new__(loop.Trainer)  # the schedule alone: no networks
+    trainer = object.__new__(Trainer)  # the schedule alone: no networks
     trainer.judged = Counter()
     taught: list[str] = []
     for step in range(12):
@@ -163,7 +154,7 @@ def test_in_the_joint_phase_the_critics_learn_from_every_kind(sung_every: int) -
     assert [taught.count(kind) for kind in ("cross", "sung")] == [6, (12 // sung_every + 1) // 2]
 
 
-def test_the_rate_warms_up_and_falls(frozen: tuple[loop.Trainer, dict[str, torch.Tensor]]) -> None:
+def test_the_rate_warms_up_and_falls(frozen: tuple[Trainer, dict[str, torch.Tensor]]) -> None:
     trainer, _ = frozen
 
     def rate(step: int, done: float) -> float:

@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": ("autovoice.cli.convert", "Sing songs in another voice."),
     "voice": ("autovoice.cli.voice", "Make, list and pass on voices."),
     "eval": ("autovoice.cli.evaluate:evaluate", "Judge how good a conversion is."),
+    "train": ("autovoice.cli.train", "Train the voice model itself."),
     "models": ("autovoice.cli.models", "Fetch and check the model weights."),
     "doctor": ("autovoice.cli.doctor", "Say what is installed and what will be used."),
 }

@@ -73,3 +73,13 @@ def load(folder: Path, name: str) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             tensors.update({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
     return unpack(tensors)
+
+
+def facts(folder: Path, name: str) -> dict[str, object]:
+    """Read what was written beside the tensors of ``name``; empty where there is none."""
+    path = folder / f"{name}-0.safetensors"
+    if not path.is_file():
+        return {}
+    with safe_open(path, framework="pt") as file:
+        found: dict[str, object] = json.loads((file.metadata() or {}).get("facts", "{}"))
+    return found

@@ -167,7 +167,6 @@ class Corpus:
         # it, and a reference begins again.
         audio = audio * self._inside(clip, start, rate, samples, 1)
         reference = self._repeated(other_start, high, rate, reference_samples)
-        band = np.minimum(self.band_hz[clip] * speed, 12_000.0)
         median = self.median_hz[self.speaker[clip]] * speed
         return Crops(
             audio,
@@ -175,7 +174,7 @@ class Corpus:
             * self._inside(clip, start, rate, frames, F0_HOP_SAMPLES),
             reference,
             self._tensor(self.speaker[clip]),
-            self._tensor(band).float(),
+            self._tensor(np.minimum(self.band_hz[clip] * speed, 12_000.0)).float(),
             self._tensor(median).float(),
             rate.float(),
         )
