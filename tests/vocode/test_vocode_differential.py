@@ -144,3 +144,13 @@ def test_strangers_are_told_apart_more_clearly_than_they_are_decoded() -> None:
     )
     gained = _band_db(strong, 1_300, 1_700) - _band_db(plain, 1_300, 1_700)
     assert gained == pytest.approx(0.4 * 6.0, abs=0.8)
+
+
+@pytest.mark.parametrize("hz", [0.0, 200.0])
+def test_it_writes_where_it_is_told(hz: float) -> None:
+    source = _voice(200.0, 0.3)
+    wanted = _coloured(source)
+    out = np.zeros_like(source)
+    made = carry_excitation(source, wanted, _steady(hz, 0.3), out=out)
+    assert made is out
+    np.testing.assert_array_equal(out, carry_excitation(source, wanted, _steady(hz, 0.3)))

@@ -64,6 +64,20 @@ class Vocoder(Protocol):
         """Return 24 kHz mono audio."""
 
 
+class Carry(Protocol):
+    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz."""
+
+    def __call__(
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        nearness: float,
+        out: FloatArray,
+    ) -> None:
+        """Write to ``out``; ``nearness`` is the cosine of the two voices' embeddings."""
+
+
 class Mixed(Protocol):
     """A finished mix, and the new vocal alone as it stands in it."""
 
@@ -112,15 +126,24 @@ def _vocoder(device: str) -> Vocoder:
     return Decoder(device=device)
 
 
-def _carry(
-    source: FloatArray, converted: FloatArray, pitch: Pitch, nearness: float, device: str
-) -> FloatArray:
+def _carry(device: str) -> Carry:
     from autovoice.analyse.loudness import level_gain
     from autovoice.vocode.differential import DifferentialOptions, carry_excitation, strength_for
 
-    options = DifferentialOptions(strength=strength_for(nearness))
-    gain = level_gain(source, 24_000)
-    return carry_excitation(source, converted, pitch, gain=gain, device=device, options=options)
+    def carry(
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        nearness: float,
+        out: FloatArray,
+    ) -> None:
+        options = DifferentialOptions(strength=strength_for(nearness))
+        gain = level_gain(source, 24_000)
+        carry_excitation(
+            source, converted, pitch, gain=gain, device=device, options=options, out=out
+        )
+
+    return carry
 
 
 def _energy(samples: FloatArray) -> Curve:
@@ -169,7 +192,7 @@ class Builders:
     content: Callable[[str], ContentEncoder] = _content
     converter: Callable[[str], Converter] = _converter
     vocoder: Callable[[str], Vocoder] = _vocoder
-    carry: Callable[[FloatArray, FloatArray, Pitch, float, str], FloatArray] = _carry
+    carry: Callable[[str], Carry] = _carry
     encoders: Callable[[str], Encoders] = _encoders
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity

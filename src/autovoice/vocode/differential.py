@@ -77,6 +77,7 @@ def carry_excitation(
     gain: float = 1.0,
     device: str | torch.device = "cpu",
     options: DifferentialOptions | None = None,
+    out: FloatArray | None = None,
 ) -> FloatArray:
     """Return the source with the converted vocal's colour.
 
@@ -87,6 +88,7 @@ def carry_excitation(
         gain: of the source, to bring it to the converted vocal's level.
         device: where to filter.
         options: default ``DifferentialOptions()``.
+        out: ``[T]`` where to write, not one of the two. Default: a new array.
 
     Shape: ``[T]``.
 
@@ -100,14 +102,15 @@ def carry_excitation(
         )
     options = options or DifferentialOptions()
     f0_hz = _at_hops(pitch, len(source) // HOP_SAMPLES + 1)
+    made = np.empty(len(source), np.float32) if out is None else out
     if not (f0_hz > 0).any():
-        return source * np.float32(gain)
-    pair = np.stack([source * np.float32(gain), converted]).astype(np.float32)
+        np.multiply(source, np.float32(gain), out=made)
+        return made
+    song = _Song(source, converted, f0_hz, gain, device)
     with torch.inference_mode():
-        rest = _unvoiced_change(pair, f0_hz, device, options)
-        made = np.empty(len(source), np.float32)
+        rest = _unvoiced_change(song, options)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
-            spectrum, pitch_hz, left = _block(pair, f0_hz, first, device)
+            spectrum, pitch_hz, left = song.block(first)
             factor = _factor(_change(spectrum, pitch_hz), pitch_hz, rest, options)
             begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
             sound = torch.istft(
@@ -132,21 +135,30 @@ def _window(device: torch.device) -> Tensor:
     return torch.hann_window(N_FFT, device=device)
 
 
-def _block(
-    pair: FloatArray, f0_hz: FloatArray, first: int, device: str | torch.device
-) -> tuple[Tensor, Tensor, int]:
-    """Return the spectra ``[2, bins, hops]`` of a block with context, its F0, its first sample."""
-    left = max(0, first - _CONTEXT_HOPS)
-    right = min(len(f0_hz), first + BLOCK_HOPS + _CONTEXT_HOPS)
-    begin, end = left * HOP_SAMPLES, min(right * HOP_SAMPLES, pair.shape[1])
-    sound = torch.from_numpy(pair[:, begin:end]).to(device)
-    spectrum = torch.stft(
-        sound, N_FFT, HOP_SAMPLES, window=_window(sound.device), pad_mode="constant",
-        return_complex=True,
-    )  # fmt: skip
-    pitch_hz = torch.from_numpy(f0_hz[left:right]).to(sound.device)
-    missing = max(0, spectrum.shape[2] - len(pitch_hz))
-    return spectrum, F.pad(pitch_hz, (0, missing))[: spectrum.shape[2]], begin
+@dataclass(frozen=True, eq=False)
+class _Song:
+    """Both vocals, read block by block."""
+
+    source: FloatArray
+    converted: FloatArray
+    f0_hz: FloatArray
+    gain: float
+    device: str | torch.device
+
+    def block(self, first: int) -> tuple[Tensor, Tensor, int]:
+        """Return the spectra ``[2, bins, hops]`` of a block with context, its F0, its start."""
+        left = max(0, first - _CONTEXT_HOPS)
+        right = min(len(self.f0_hz), first + BLOCK_HOPS + _CONTEXT_HOPS)
+        cut = slice(left * HOP_SAMPLES, min(right * HOP_SAMPLES, len(self.source)))
+        pair = np.stack([self.source[cut] * np.float32(self.gain), self.converted[cut]])
+        sound = torch.from_numpy(pair.astype(np.float32)).to(self.device)
+        spectrum = torch.stft(
+            sound, N_FFT, HOP_SAMPLES, window=_window(sound.device), pad_mode="constant",
+            return_complex=True,
+        )  # fmt: skip
+        pitch_hz = torch.from_numpy(self.f0_hz[left:right]).to(sound.device)
+        missing = max(0, spectrum.shape[2] - len(pitch_hz))
+        return spectrum, F.pad(pitch_hz, (0, missing))[: spectrum.shape[2]], cut.start
 
 
 def _change(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
@@ -155,9 +167,7 @@ def _change(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
     return envelopes[1] - envelopes[0]
 
 
-def _unvoiced_change(
-    pair: FloatArray, f0_hz: FloatArray, device: str | torch.device, options: DifferentialOptions
-) -> Tensor:
+def _unvoiced_change(song: _Song, options: DifferentialOptions) -> Tensor:
     """Return the log gain for what has no pitch: a share of the song's mean, ``[bins, 1]``.
 
     Breath goes through the same throat and the same microphone as the voice. Nothing changes below
@@ -165,8 +175,8 @@ def _unvoiced_change(
     """
     total: Tensor | None = None
     count = 0
-    for first in range(0, len(f0_hz), BLOCK_HOPS):
-        spectrum, pitch_hz, _ = _block(pair, f0_hz, first, device)
+    for first in range(0, len(song.f0_hz), BLOCK_HOPS):
+        spectrum, pitch_hz, _ = song.block(first)
         change = _change(spectrum, pitch_hz)[:, pitch_hz > 0].sum(1, keepdim=True)
         total = change if total is None else total + change
         count += int((pitch_hz > 0).sum())
