@@ -31,6 +31,7 @@ BLOCK_HOPS = 4_000
 _CONTEXT_HOPS = 40
 _LEAST_HZ = 80.0
 _TAIL_HZ = (250.0, 500.0)
+_HEARD_HZ = (100.0, 8_000.0)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def carry_excitation(
         converted: ``[T]`` at 24 kHz, the same at the same pitch in the other voice.
         pitch: of both.
         gain: of the source, to bring it to the converted vocal's level.
-        device: where to filter.
-        options: default ``DifferentialOptions()``.
+        device, options: where to filter, and how; default ``DifferentialOptions()``.
         out: ``[T]`` where to write, not one of the two. Default: a new array.
 
     Shape: ``[T]``.
@@ -108,10 +108,11 @@ def carry_excitation(
         return made
     song = _Song(source, converted, f0_hz, gain, device)
     with torch.inference_mode():
-        rest = _unvoiced_change(song, options)
+        mean, level = _mean_change(song)
+        rest = _for_unvoiced(mean, options)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
             spectrum, pitch_hz, left = song.block(first)
-            factor = _factor(_change(spectrum, pitch_hz), pitch_hz, rest, options)
+            factor = _factor(_change(spectrum, pitch_hz) - level, pitch_hz, rest, options)
             begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
             sound = torch.istft(
                 spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=_window(factor.device),
@@ -167,24 +168,44 @@ def _change(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
     return envelopes[1] - envelopes[0]
 
 
-def _unvoiced_change(song: _Song, options: DifferentialOptions) -> Tensor:
-    """Return the log gain for what has no pitch: a share of the song's mean, ``[bins, 1]``.
+def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
+    """Return the mean log gain of what has a pitch, ``[bins, 1]``, and its level, a scalar.
 
-    Breath goes through the same throat and the same microphone as the voice. Nothing changes below
-    250 Hz: there, what counts as unvoiced is the tail of a note, whose pitch has to stay.
+    The level is that of the bands as the ear has them. It is no colour: left in, it would set what
+    has a pitch against what has none.
     """
     total: Tensor | None = None
     count = 0
     for first in range(0, len(song.f0_hz), BLOCK_HOPS):
-        spectrum, pitch_hz, _ = song.block(first)
-        change = _change(spectrum, pitch_hz)[:, pitch_hz > 0].sum(1, keepdim=True)
+        spectrum, pitch_hz, begin = song.block(first)
+        voiced = pitch_hz > 0
+        context = first - begin // HOP_SAMPLES  # what neighbouring blocks count
+        voiced[:context], voiced[context + BLOCK_HOPS :] = False, False
+        change = _change(spectrum, pitch_hz)[:, voiced].sum(1, keepdim=True)
         total = change if total is None else total + change
-        count += int((pitch_hz > 0).sum())
+        count += int(voiced.sum())
     assert total is not None  # noqa: S101
-    hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, len(total), device=total.device)[:, None]
+    mean = total / max(count, 1)
+    hz = _bins_hz(mean)
+    weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
+    level = (mean * weight).sum() / weight.sum()
+    return mean - level, level
+
+
+def _for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:
+    """Return the log gain for what has no pitch: a share of the mean, ``[bins, 1]``.
+
+    Breath goes through the same throat and the same microphone as the voice. Nothing changes below
+    250 Hz: there, what counts as unvoiced is the tail of a note, whose pitch has to stay.
+    """
     low_hz, high_hz = _TAIL_HZ
-    share = options.unvoiced_share * ((hz - low_hz) / (high_hz - low_hz)).clamp(0, 1)
-    return share * total / max(count, 1)
+    ramp = ((_bins_hz(mean) - low_hz) / (high_hz - low_hz)).clamp(0, 1)
+    return options.unvoiced_share * ramp * mean
+
+
+def _bins_hz(curve: Tensor) -> Tensor:
+    """Return the frequencies of ``curve: [bins, 1]``."""
+    return torch.linspace(0, SAMPLE_RATE_HZ / 2, len(curve), device=curve.device)[:, None]
 
 
 def _envelope(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
