@@ -50,7 +50,15 @@ def to_bytes(voice: Voice) -> bytes:
 
 def write_voice(voice: Voice, path: Path) -> Path:
     """Write ``voice`` to ``path``: a temporary file beside it, fsync, rename."""
-    content = to_bytes(voice)
+    return write_whole(path, to_bytes(voice))
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file: a temporary one beside it, fsync, rename.
+
+    Raises:
+        ResourceError: the disk is full or the folder cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

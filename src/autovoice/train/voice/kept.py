@@ -11,7 +11,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from autovoice.train.voice.material import Hearing, Item
-from autovoice.train.voice.state import write_whole
+from autovoice.voices.file import write_whole
 
 FILE = "prepared.safetensors"
 _FACTS = "autovoice.prepared"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from autovoice.errors import ResourceError
 from autovoice.voices import Scores
+from autovoice.voices.file import write_whole
 
 FILE = "state.safetensors"
 _FACTS = "autovoice.training"
@@ -69,31 +67,6 @@ def save(state: State, folder: Path) -> Path:
     facts["scores"] = {name: one.model_dump() for name, one in state.scores.items()}
     content = save_tensors(state.tensors, metadata={_FACTS: json.dumps(facts)})
     return write_whole(folder / FILE, content)
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file: a temporary one beside it, fsync, rename.
-
-    Raises:
-        ResourceError: the disk is full or the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(handle, "wb") as temporary:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        Path(name).replace(path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ResourceError(f"{path}: cannot be written ({error.strerror})") from error
-        raise
-    return path
 
 
 def load(folder: Path, key: str) -> State | None:
