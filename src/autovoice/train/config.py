@@ -36,6 +36,7 @@ class LossWeights(BaseModel):
     style: Weight = WEIGHTS["style"]
     mel_synthetic: Weight = WEIGHTS["mel_synthetic"]
     mel_real: Weight = WEIGHTS["mel_real"]
+    peaks: Weight = WEIGHTS["peaks"]
     words: Weight = WEIGHTS["words"]
     voice: Weight = WEIGHTS["voice"]
     leak: Weight = WEIGHTS["leak"]
@@ -70,6 +71,8 @@ class BaseTraining(BaseModel):
     compile: bool = False
     sung_every: Count = 2
     graphs: bool = False
+    stock: Annotated[int, Field(ge=0)] = 0
+    critic_frames: Annotated[int, Field(ge=0)] = 0
     unmatched_share: Share = 0.8
     weights: LossWeights = LossWeights()
 

@@ -1,8 +1,9 @@
 """Networks that tell real sound from made sound, and one person's from another's.
 
 Source: multi-period discriminator of HiFi-GAN (Kong et al. 2020) and the multi-resolution
-spectrogram discriminator of UnivNet (Jang et al. 2021), at a quarter of their width; projection
-discriminator (Miyato and Koyama 2018), with mismatched pairs (Reed et al. 2016).
+spectrogram discriminator of UnivNet (Jang et al. 2021), at about a third of
+their width; projection discriminator (Miyato and Koyama 2018), with mismatched pairs (Reed et al.
+2016).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Features = list[Tensor]
 class PeriodDiscriminator(nn.Module):
     """Fold the wave at one period and look down the columns."""
 
-    def __init__(self, period: int, width: int = 16) -> None:
+    def __init__(self, period: int, width: int = 24) -> None:
         super().__init__()
         self.period = period
         sizes = [1, width, 4 * width, 8 * width, 16 * width]
@@ -47,7 +48,7 @@ class SpectrumDiscriminator(nn.Module):
 
     window: Tensor
 
-    def __init__(self, n_fft: int, width: int = 24) -> None:
+    def __init__(self, n_fft: int, width: int = 32) -> None:
         super().__init__()
         self.n_fft = n_fft
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)

@@ -50,7 +50,8 @@ class GraphedStep:
         torch.cuda.empty_cache()  # the graph's memory is its own
         self.graph = torch.cuda.CUDAGraph()
         self.graph.register_generator_state(chance)
-        with torch.cuda.graph(self.graph, pool=pool):
+        # Other threads (NCCL's watchdog) may ask the device things while this one captures.
+        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
             self.losses = step(*self.inputs)
 
     def __call__(self, *values: Any) -> dict[str, Tensor]:

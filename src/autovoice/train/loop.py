@@ -33,8 +33,10 @@ from autovoice.train.losses import MelDistance
 from autovoice.train.metrics import Metrics, Row
 from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.options import Options
+from autovoice.train.ranks import join
 from autovoice.train.setup import build
 from autovoice.train.steps import Judges
+from autovoice.train.stock import Stock
 from autovoice.train.trainer import Trainer
 
 
@@ -49,13 +51,15 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
         InputError: ``data`` or ``resume`` lacks what is needed, or a loss is not finite any more.
         KeyboardInterrupt: somebody stopped it; what was reached is saved.
     """
-    options = replace(options, device=_device(options.device))
+    ranks, device = join(_device(options.device))
+    options = replace(options, device=device)
     step = _step_of(options)
     _seed(options.seed + step)  # what goes on draws anew
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     started = time.monotonic()
+    folder = options.out if ranks.first else options.out / f"process-{ranks.rank}"
     nets, corpus, teacher, pitch = build(
         options.data, options.device, options.frames, options.limit, options.resume
     )
@@ -64,19 +68,23 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
         for module in nets.decoder.modules():
             if isinstance(module, AdaINResBlock1):
                 module.activate = fused
-    chance = torch.Generator(options.device).manual_seed(options.seed + step)
+    seed = options.seed + step + ranks.seed_offset
+    chance = torch.Generator(options.device).manual_seed(seed)
     trainer = Trainer(
-        options, nets, corpus, teacher, MelDistance().to(options.device),
+        options, nets, corpus, Stock(teacher, options.stock) if options.stock else teacher,
+        MelDistance().to(options.device),
         Judges(pitch, OctaveLoss().to(options.device)), chance,
-        np.random.default_rng(options.seed + step), Metrics(options.out, listener), started,
+        np.random.default_rng(seed), Metrics(folder, listener), ranks, started,
         step=step,
     )  # fmt: skip
+    _seed(seed)  # networks that are alike on every process; what they see is not
     try:
         trainer.report("ready")
         if options.resume is None or not checkpoint.load(options.resume, "judge"):
             trainer.train_judge()
         nets.judge.requires_grad_(False).eval()
         trainer.train()
+        ranks.close()
     finally:
         trainer.metrics.close()
     return trainer

@@ -11,9 +11,9 @@ from pathlib import Path
 
 # What each loss counts in the sum that is descended.
 WEIGHTS: Mapping[str, float] = {
-    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "words": 4.0, "voice": 2.0,
-    "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6, "features": 1.0,
-    "match": 0.6,
+    "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "peaks": 0.5, "words": 4.0,
+    "voice": 2.0, "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6,
+    "features": 4.0, "match": 0.6,
 }  # fmt: skip
 
 
@@ -43,6 +43,8 @@ class Options:
         sung_every: in phase ``joint`` every so many steps the teacher's song is converted too.
         graphs: capture each kind of step as a CUDA graph (CUDA only).
         weights: of the losses, by name.
+        stock: batches of the teacher that are kept and drawn from again; 0 makes each anew.
+        critic_frames: 25 ms frames of each item that the critics of sound hear; 0 for all.
         unmatched_share: of the adversarial weight where the true sound is not known; there the
             verdict on its own says less.
     """
@@ -68,5 +70,7 @@ class Options:
     judge_steps: int | None = None
     precision: str = "bfloat16"
     report_every: int = 50
+    stock: int = 0
+    critic_frames: int = 0
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     unmatched_share: float = 0.8

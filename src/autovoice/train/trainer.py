@@ -26,6 +26,7 @@ from autovoice.train.losses import MelDistance
 from autovoice.train.metrics import Metrics
 from autovoice.train.networks import Networks
 from autovoice.train.options import Options
+from autovoice.train.ranks import Ranks
 from autovoice.train.steps import (
     JUDGE_SPEEDS,
     Judges,
@@ -37,11 +38,14 @@ from autovoice.train.steps import (
     sung_step,
     teacher_step,
 )
+from autovoice.train.stock import Stock
 from autovoice.train.synthetic import SyntheticBatch, SyntheticPairs
 
 log = logging.getLogger(__name__)
 # Steps in which new discriminators learn alone: until then their verdict is noise.
 CRITICS_ALONE = 120
+# Critics learn within a captured step, each process its own, and meet so often.
+CRITICS_MEET = 10
 
 
 @dataclass
@@ -51,12 +55,13 @@ class Trainer:
     options: Options
     nets: Networks
     corpus: Corpus
-    teacher: SyntheticPairs
+    teacher: SyntheticPairs | Stock
     distance: MelDistance
     judges: Judges
     chance: torch.Generator
     rng: np.random.Generator
     metrics: Metrics
+    ranks: Ranks = field(default_factory=Ranks)
     started: float = field(default_factory=time.monotonic)
     sums: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     step: int = 0
@@ -78,7 +83,13 @@ class Trainer:
             groups, lr=0.0, betas=(0.8, 0.98), weight_decay=1e-3, fused=cuda
         )
         self.adversary = (
-            Adversary(options.device, nets.mel, self._autocast, options.resume)
+            Adversary(
+                options.device,
+                nets.mel,
+                self._autocast,
+                options.resume,
+                segment_samples=600 * options.critic_frames,
+            )
             if self.joint
             else None
         )
@@ -118,13 +129,15 @@ class Trainer:
         options = self.options
         head = AngularMargin(192, len(self.corpus.speakers) * len(JUDGE_SPEEDS)).to(options.device)
         parameters = [*self.nets.judge.parameters(), *head.parameters()]
+        self.ranks.average(p.data for p in parameters)
         optimiser = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2)
         begin, count, left = self.elapsed, 0, 1.0
         while left > 0.0:
             if options.judge_steps is not None:
                 left = 1.0 - (count + 1) / options.judge_steps
             else:
-                left = 1.0 - (self.elapsed - begin) / max(options.judge_seconds, 1e-9)
+                past = self.ranks.agree(self.elapsed - begin)
+                left = 1.0 - past / max(options.judge_seconds, 1e-9)
             optimiser.param_groups[0]["lr"] = 1e-3 * max(left, 0.02)
             crops = self.corpus.draw(
                 8 * options.batch, 600 * options.frames * 3 // 4, self.rng,
@@ -147,6 +160,8 @@ class Trainer:
         begin = self.elapsed
         alone = CRITICS_ALONE if self.adversary and self.adversary.fresh else 0
         self.begin_step = self.step + alone
+        if self.adversary is not None:
+            self.ranks.average(p.data for p in self.adversary.parameters)
         try:
             self._steps(begin)
         except KeyboardInterrupt:
@@ -157,24 +172,26 @@ class Trainer:
         self.save()
 
     def _steps(self, begin: float) -> None:
-        options, saved = self.options, self.elapsed
-        while self.elapsed < options.seconds and self.step < (options.steps or math.inf):
-            done = self._done(begin)
+        options = self.options
+        now = saved = self.ranks.agree(self.elapsed)
+        while now < options.seconds and self.step < (options.steps or math.inf):
+            done = self._done(begin, now)
             self._set_rate(done)
             self._iteration(done)
             self.step += 1
             if self.step % options.report_every == 0:
                 self.report(f"{done:.2f}")
-            if self.elapsed - saved > options.save_every_s:
+            now = self.ranks.agree(self.elapsed)
+            if now - saved > options.save_every_s:
                 self.save()
-                saved = self.elapsed
+                saved = now
 
-    def _done(self, begin: float) -> float:
+    def _done(self, begin: float, now: float) -> float:
         """Share of the run that is over: of its steps, which repeat exactly, or of its time."""
         options = self.options
         if options.steps is not None:
             return self.step / options.steps
-        return (self.elapsed - begin) / max(options.seconds - begin, 1e-9)
+        return (now - begin) / max(options.seconds - begin, 1e-9)
 
     def _iteration(self, done: float) -> None:
         options = self.options
@@ -194,6 +211,9 @@ class Trainer:
     def _improve(self) -> None:
         """Change the weights by the gradients, and move their averages."""
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.ranks.average(p.grad for p in parameters if p.grad is not None)
+        if self.adversary is not None and self.step % CRITICS_MEET == 0:
+            self.ranks.average(p.data for p in self.adversary.parameters)
         norm = nn.utils.clip_grad_norm_(parameters, 2.0)
         self.sums["norm"].append(norm.detach())
         self.optimiser.step()
@@ -276,6 +296,7 @@ class Trainer:
     ) -> None:
         total = torch.stack(list(losses.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
+        self.ranks.average(p.grad for p in parameters if p.grad is not None)
         nn.utils.clip_grad_norm_(parameters, 5.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -303,6 +324,8 @@ class Trainer:
         }
         self.sums.clear()
         at = self.step if step is None else step
+        if not self.ranks.first:
+            return
         self.metrics.write({"phase": self.options.phase, "at": label, "step": at,
                             "seconds": round(self.elapsed, 1), **means})  # fmt: skip
         wild = sorted(name for name, value in means.items() if not math.isfinite(value))
@@ -314,6 +337,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the moving averages, and what only training needs beside them."""
+        if not self.ranks.first:
+            return
         facts: dict[str, object] = {"phase": self.options.phase, "step": self.step}
         out = self.options.out
         checkpoint.save(out, "model", checkpoint.pack(self.average, self.joint), facts)
