@@ -53,6 +53,23 @@ def test_other_sounds_cost_more_the_more_they_differ() -> None:
     assert 0 < near < far
 
 
+def test_peaks_hear_a_lost_formant_and_not_a_changed_valley() -> None:
+    strong, weak = _band_noise(500, 900), 0.02 * _band_noise(3_000, 4_000)
+    distance = MelDistance()
+    valley = distance.compare(strong + 4 * weak, strong + weak, WIDE)
+    formant = distance.compare(0.25 * strong + weak, strong + weak, WIDE)
+    assert valley[1].item() < 0.2 < 0.5 < formant[1].item()
+    assert valley[0].item() > 0.1  # the logarithm hears both
+
+
+def test_peaks_stay_finite_in_silence() -> None:
+    silence = torch.zeros(2, 9_600, requires_grad=True)
+    _, peaks = MelDistance().compare(silence, torch.zeros(2, 9_600), WIDE)
+    peaks.backward()
+    assert silence.grad is not None
+    assert torch.isfinite(silence.grad).all()
+
+
 def test_what_lies_above_the_band_is_not_heard() -> None:
     distance, plain = MelDistance(), _noise()
     hissing = plain + _band_noise(7_500, 11_000)
@@ -122,7 +139,7 @@ def test_discriminators_judge_any_length_and_can_be_taught() -> None:
     assert periods == [2, 3, 5, 7, 11]
     optimiser = torch.optim.Adam(critic.parameters(), lr=3e-3)
     losses = []
-    for _ in range(4):
+    for _ in range(8):
         loss = discriminator_loss(critic(_tone(300.0, 1_600)), critic(_noise(1, 1_600)))
         optimiser.zero_grad()
         loss.backward()
