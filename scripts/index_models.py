@@ -1,14 +1,15 @@
 """Write ``models/index.json``: size, SHA-256, licence and model card of each bundled file.
 
 Usage: ``python scripts/index_models.py [--check]``. Licence, attribution and card of a file that
-is listed already are kept; a new file is MIT, by the AutoVoice contributors, its card the Markdown
-file of the same name.
+is listed already are kept; a new file is MIT, by the AutoVoice contributors, its card the
+``MODEL_CARD.md`` in the folder of its name (without the number of a part).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 MODELS = Path(__file__).resolve().parents[1] / "models"
 INDEX = "index.json"
 SUFFIXES = frozenset({".safetensors", ".voice", ".json", ".npz", ".bin"})
+PART = re.compile(r"-\d+$")
 LARGEST_FILE_BYTES = 50_000_000
 LARGEST_TOTAL_BYTES = 90_000_000
 
@@ -31,7 +33,7 @@ def build_index(folder: Path, old: Mapping[str, Any]) -> dict[str, Any]:
         files[path.name] = {
             "licence": "MIT",
             "attribution": "AutoVoice contributors",
-            "card": f"{path.stem}.md",
+            "card": f"{PART.sub('', path.stem)}/MODEL_CARD.md",
             **old.get("files", {}).get(path.name, {}),
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -10,10 +10,11 @@ from autovoice.weights.bundled import bundled_path, read_index, verify_bundled
 
 def test_the_index_is_written_read_and_checked(tmp_path, capsys):
     (tmp_path / "adapter.safetensors").write_bytes(b"weights")
-    (tmp_path / "adapter.md").write_text("# card")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "MODEL_CARD.md").write_text("# card")
     assert index_models.main([], tmp_path) == 0
     assert index_models.main(["--check"], tmp_path) == 0
-    assert read_index(tmp_path)["adapter.safetensors"].card == "adapter.md"
+    assert read_index(tmp_path)["adapter.safetensors"].card == "adapter/MODEL_CARD.md"
     assert [status.state for status in verify_bundled(tmp_path)] == ["ready"]
     assert bundled_path("adapter.safetensors", tmp_path).read_bytes() == b"weights"
     (tmp_path / "adapter.safetensors").write_bytes(b"other weights")
@@ -37,6 +38,13 @@ def test_a_missing_card_and_large_files_are_told(tmp_path, capsys, monkeypatch):
     (tmp_path / "b.bin").write_bytes(b"four")
     assert index_models.main([], tmp_path) == 1
     told = capsys.readouterr().err
-    assert "a.bin: no model card a.md" in told
+    assert "a.bin: no model card a/MODEL_CARD.md" in told
     assert "a.bin: 4 bytes" in told
     assert "together 8 bytes" in told
+
+
+def test_the_parts_of_a_model_share_a_card(tmp_path: Path) -> None:
+    for number in (0, 1):
+        (tmp_path / f"model-{number}.safetensors").write_bytes(b"x")
+    cards = {item["card"] for item in index_models.build_index(tmp_path, {})["files"].values()}
+    assert cards == {"model/MODEL_CARD.md"}

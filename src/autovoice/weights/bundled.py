@@ -3,7 +3,7 @@
 ``models/index.json`` lists them::
 
     {"format": 1, "files": {"adapter.safetensors": {"size_bytes": 1, "sha256": "...",
-     "licence": "MIT", "attribution": "AutoVoice contributors", "card": "adapter.md"}}}
+     "licence": "MIT", "attribution": "AutoVoice contributors", "card": "adapter/MODEL_CARD.md"}}}
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BundledFile:
     """One line of the index.
 
     Args:
-        card: file name of the model card beside it.
+        card: path of the model card, from the same folder.
     """
 
     name: str
