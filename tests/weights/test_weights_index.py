@@ -43,7 +43,7 @@ def test_a_missing_card_and_large_files_are_told(tmp_path, capsys, monkeypatch):
     assert "together 8 bytes" in told
 
 
-def test_the_parts_of_a_model_share_a_card(tmp_path: Path) -> None:
+def test_the_parts_of_a_model_share_a_card(tmp_path):
     for number in (0, 1):
         (tmp_path / f"model-{number}.safetensors").write_bytes(b"x")
     cards = {item["card"] for item in index_models.build_index(tmp_path, {})["files"].values()}
