@@ -128,17 +128,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def load_settings(file: Path | None, changes: Mapping[str, Any]) -> Settings:
+def load_settings(
+    file: Path | None, changes: Mapping[str, Any], *, default_dir: Path | None = None
+) -> Settings:
     """Read settings.
 
     Args:
         file: TOML, or None.
         changes: values that win over the file's; None leaves the file's.
+        default_dir: data folder where neither names one.
 
     Raises:
         InputError: the file cannot be read, or a value is unknown or out of range.
     """
-    values = {} if file is None else _read(file)
+    values: dict[str, Any] = {} if default_dir is None else {"data_dir": default_dir}
+    values.update({} if file is None else _read(file))
     values.update({key: value for key, value in changes.items() if value is not None})
     try:
         return Settings.model_validate(values)

@@ -8,7 +8,7 @@ once, however many workers died over it or woke up late.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
@@ -229,6 +229,16 @@ class LeaseDesk:
             for row in rows:
                 _back(connection, job_of(row), self.clock())
             return len(rows)
+
+    def workers_of(self, instance: str) -> Sequence[str]:
+        """Return the workers of one data folder that hold jobs or are entered as present."""
+        start = f"{instance}-"
+        with self.database.read() as connection:
+            entered = select(workers.c.id).where(workers.c.id.startswith(start, autoescape=True))
+            held = select(jobs.c.worker).where(
+                jobs.c.state == RUNNING, jobs.c.worker.startswith(start, autoescape=True)
+            )
+            return sorted(set(connection.execute(entered.union(held)).scalars()))
 
     def _is_stale(self, job: Job, now: float) -> bool:
         return job.state == RUNNING and job.lease_until is not None and job.lease_until < now
