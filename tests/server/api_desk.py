@@ -45,14 +45,14 @@ def wav_claiming(data_bytes: int, samples: bytes = b"\0\0" * 800) -> bytes:
 class ApiDesk:
     """A client, and what stands behind it."""
 
-    def __init__(self, folder: Path, engine: StreamEngine | None = None, **changes: Any) -> None:
+    def __init__(self, folder: Path, live: StreamEngine | None = None, **changes: Any) -> None:
         values = {"engine": "fake", "fake_chunk_s": 0.0, "free_bytes": 0, "workers": 1}
         self.settings = Settings(data_dir=folder, **{**values, **changes})
         FileStore(folder).prepare()
         database = Database(self.settings.url, busy_s=2.0)
         upgrade(database)
         self.service = Service(self.settings, database)
-        self.app = make_app(self.service, engine)
+        self.app = make_app(self.service, live)
         self.client = TestClient(self.app, base_url="http://127.0.0.1", follow_redirects=False)
 
     def song(self, content: bytes | None = None, name: str = "song.wav", **fields: str) -> Any:
@@ -97,9 +97,9 @@ class ApiDesk:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, engine: StreamEngine | None = None, **changes: Any) -> Iterator[ApiDesk]:
+def serving(folder: Path, live: StreamEngine | None = None, **changes: Any) -> Iterator[ApiDesk]:
     """Yield a running API."""
-    desk = ApiDesk(folder, engine or FakeStreamEngine(), **changes)
+    desk = ApiDesk(folder, live or FakeStreamEngine(), **changes)
     with desk.client:
         yield desk
 
