@@ -30,7 +30,7 @@ from autovoice.server.work.flag import Flag
 log = structlog.get_logger(__name__)
 Role = Literal["api", "worker"]
 WATCH_S = 0.05
-FIRST_RESTART_S, LONGEST_RESTART_S, HEALTHY_S = 0.1, 10.0, 20.0
+FIRST_RESTART_S, LONGEST_RESTART_S, HEALTHY_S = 0.1, 5.0, 2.0
 API_END_S = 8.0
 BACKLOG = 2048
 
