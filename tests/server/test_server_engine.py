@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autovoice import io
+from autovoice import io, weights
+from autovoice.cli.serve_process import check_samples
 from autovoice.engine import Engine
 from autovoice.errors import Cancelled, InputError, VoiceError
 from autovoice.server.files import FileStore
@@ -19,7 +20,8 @@ from autovoice.server.work import real
 from autovoice.server.work.pieces import FolderPieces
 from autovoice.server.work.real import CheckedSamples, EngineRunner
 from autovoice.server.work.runner import StickyDeviceError, Task
-from autovoice.types import ScoreCard
+from autovoice.types import Audio, ScoreCard
+from autovoice.voices import encoders_on
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 import standins
@@ -133,8 +135,8 @@ def test_a_damaged_piece_is_made_again(bench: Bench) -> None:
 def test_a_song_that_is_too_long_is_refused_while_decoding(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"max_audio_s": 30.0})
     bench.runner._settings = bench.settings
-    with pytest.raises(InputError, match="30"):
-        bench.runner.run(bench.task(), PaperDesk())
+    with pytest.raises(InputError, match=r"^mine\.wav: .*30"):
+        bench.runner.run(bench.task(name="mine.wav"), PaperDesk())
 
 
 @pytest.mark.parametrize("voice", ["song.wav", "../user/x", "nobody"])
@@ -196,3 +198,21 @@ def test_pieces_say_how_many_are_safe(tmp_path: Path) -> None:
     assert found.tolist() == [1, 1, 1]
     again.save("10-20-0", np.ones(3, np.float32))
     assert desk.done == [(1, 2), (2, 2)]
+
+
+@pytest.mark.e2e
+def test_the_samples_of_a_voice_are_looked_at(tmp_path: Path) -> None:
+    """The project's own encoders: silence and noise are refused in words, song alone is taken."""
+    rng = np.random.default_rng(3)
+    noise = Audio((0.1 * rng.standard_normal((1, 80_000))).astype(np.float32), 16_000)
+    file = tmp_path / "noise.wav"
+    io.write(noise, file)
+    with pytest.raises(VoiceError, match="a voice needs at least 3 s of one clean voice"):
+        check_samples([file], encoders_on("cpu"))
+    demo = io.read(weights.file("demo-song", "audio_example.mp3"))
+    vocals = Engine("cpu").convert(demo, "kumo", semitones=0).stems.vocals
+    io.write(vocals, tmp_path / "vocals.wav")
+    found = check_samples([tmp_path / "vocals.wav"], encoders_on("cpu"))
+    assert found.audio.seconds >= 3.0
+    assert found.audio.sample_rate_hz == 24_000
+    assert not found.speakers

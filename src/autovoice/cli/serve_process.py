@@ -40,11 +40,15 @@ def check_samples(files: Sequence[Path], encoders: Encoders) -> CheckedSamples:
     """
     import numpy as np
 
+    from autovoice.errors import VoiceError
     from autovoice.server.work.real import CheckedSamples
     from autovoice.train.voice.scan import samples_of, scan
     from autovoice.types import Audio
 
-    found = scan(files, encoders, least_s=LEAST_VOICE_S)
+    try:
+        found = scan(files, encoders, least_s=LEAST_VOICE_S)
+    except VoiceError as error:
+        raise VoiceError(str(error).replace("training needs", "a voice needs", 1)) from error
     pieces = [samples_of(one, where) for one in found.recordings for where in one.slices]
     return CheckedSamples(
         audio=Audio(np.concatenate(pieces)[None], 24_000),

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autovoice.errors import InputError, VoiceError
 from autovoice.server.files import FileStore, folder_bytes
 from autovoice.server.jobs.records import Observation, Outcome
@@ -16,7 +18,7 @@ from autovoice.server.settings import Settings
 from autovoice.server.voicebank import VoiceBank
 from autovoice.server.work.pieces import FolderPieces
 from autovoice.server.work.runner import Desk, StickyDeviceError, Task
-from autovoice.types import Audio
+from autovoice.types import Audio, FloatArray
 from autovoice.voices.file import write_whole
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from autovoice.voices import Encoders, Voice
 
 PREVIEW_S = 6.0
+WARM_HZ, WARM_PITCH_HZ = 24_000, 180.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ class EngineRunner:
         self._given = engine
 
     def load(self) -> None:
-        """Fetch missing weights and bring the models in, by converting a second of silence."""
+        """Fetch missing weights, and bring all models in by converting a second of a tone."""
         if self._given is None:
             from autovoice import weights
             from autovoice.engine import Engine
@@ -78,6 +81,7 @@ class EngineRunner:
                 [n for n in weights.needed_by("convert") if weights.status(n).state != "ready"]
             )
             self._given = Engine(self.device, self._settings.vram_bytes)
+            self._given.convert((_tone(), WARM_HZ), "kumo", semitones=0)
         self.device = self._engine.device
 
     @property
@@ -93,6 +97,8 @@ class EngineRunner:
             raise InputError(f"job kind {task.kind!r}: expected one of {', '.join(kinds)}")
         try:
             return kinds[task.kind](task, desk)
+        except InputError as error:
+            raise type(error)(_in_their_words(str(error), task)) from error
         except RuntimeError as error:
             if is_sticky(error, self._engine.device):
                 raise StickyDeviceError(f"{self._engine.device}: {error}") from error
@@ -215,6 +221,13 @@ def is_sticky(error: RuntimeError, device: str) -> bool:
     return device.startswith("cuda") and "CUDA" in words and not out_of_memory
 
 
+def _tone() -> FloatArray:
+    """Return 1.2 s of a sawtooth, which all stages take for a voice, ``[T]``."""
+    phase = np.arange(int(1.2 * WARM_HZ)) * WARM_PITCH_HZ / WARM_HZ
+    tone: FloatArray = (0.3 * (phase % 1.0) - 0.15).astype(np.float32)
+    return tone
+
+
 def _listener(desk: Desk) -> Callable[[Progress], None]:
     def hear(report: Progress) -> None:
         desk.progress(report.stage, report.fraction, report.overall)
@@ -237,6 +250,18 @@ def _told(conversion: Conversion) -> dict[str, Any]:
 
 def _named(report: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Return a report under the name that people know."""
-    paths, names = [str(path) for path in task.inputs], task.request.get("files", ())
-    shown = dict(zip(paths, names, strict=False))
-    return {**report, "name": shown.get(str(report["name"]), "recording")}
+    shown = {str(path): name for path, name in _shown_names(task)}
+    words = [_in_their_words(str(one), task) for one in report["advice"]]
+    return {**report, "name": shown.get(str(report["name"]), "recording"), "advice": words}
+
+
+def _shown_names(task: Task) -> Sequence[tuple[Path, str]]:
+    names = task.request.get("files") or [task.request.get("name", "song")]
+    return list(zip(task.inputs, map(str, names), strict=False))
+
+
+def _in_their_words(words: str, task: Task) -> str:
+    """Return a message with the names that people gave; files lie under random ones."""
+    for path, name in _shown_names(task):
+        words = words.replace(str(path), name).replace(path.name, name)
+    return words
