@@ -1,16 +1,24 @@
-"""A data folder, a database and a table of jobs for each test."""
+"""A data folder, a database and a table of jobs for each test.
+
+``AUTOVOICE_TEST_DATABASE_URL`` runs the same tests against an empty PostgreSQL database.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_desk import Clock
+from sqlalchemy import text
 
+from autovoice.server import tables
 from autovoice.server.database import Database
 from autovoice.server.jobs import JobTable
 from autovoice.server.migrations import upgrade
+from server_desk import Clock
+
+OTHER_DATABASE = os.environ.get("AUTOVOICE_TEST_DATABASE_URL")
 
 
 @pytest.fixture
@@ -20,9 +28,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}", busy_s=5.0)
+    made = Database(OTHER_DATABASE or f"sqlite:///{tmp_path / 'jobs.sqlite3'}", busy_s=5.0)
     upgrade(made)
     yield made
+    if OTHER_DATABASE:
+        tables.metadata.drop_all(made.engine)
+        with made.write() as connection:
+            connection.execute(text("DROP TABLE alembic_version"))
     made.close()
 
 
