@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server_desk import Clock
 from sqlalchemy import text
 
 from autovoice.server import tables
 from autovoice.server.database import Database
 from autovoice.server.jobs import JobTable
 from autovoice.server.migrations import upgrade
-from server_desk import Clock
 
 OTHER_DATABASE = os.environ.get("AUTOVOICE_TEST_DATABASE_URL")
 

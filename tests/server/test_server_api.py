@@ -12,6 +12,7 @@ import pytest
 from api_desk import ApiDesk, refused, serving, tone
 
 from autovoice.server.api.schemas import ErrorBody
+from autovoice.server.api.service import FULL_S
 
 JOBS = "/api/v1/jobs"
 
@@ -230,6 +231,7 @@ def test_a_full_queue_refuses_before_anything_is_received(tmp_path: Path) -> Non
         assert int(answer.headers["Retry-After"]) > 0
         assert len(list((tmp_path / "files").glob("*/*"))) == 2
         desk.work()
+        time.sleep(FULL_S)
         assert desk.song().status_code == 202
 
 

@@ -119,7 +119,7 @@ def install(app: FastAPI) -> None:
     async def library(request: Request, error: Any) -> JSONResponse:
         found = as_api_error(error)
         _note(request, found.code)
-        if found.status >= 500:
+        if found.status >= 500 and found.code != "queue_full":
             log.warning("request failed", code=found.code, problem=str(error))
         return respond(found, request.state.request_id)
 

@@ -16,6 +16,8 @@ from autovoice.server.api.service import Service
 from autovoice.server.filetable import StoredFile
 from autovoice.server.jobs import Job, NewJob
 
+# Retention counts in hours at least: the time of the last use need not be finer than this.
+TOUCH_S = 60.0
 _KEY = re.compile(r"[\x21-\x7e]{1,190}\Z")
 
 
@@ -71,9 +73,10 @@ def _look(service: Service, upload: Upload) -> float | None:
 async def submit(service: Service, new: NewJob, files: Sequence[StoredFile]) -> tuple[Job, bool]:
     """Accept a job; the uploads of a request that was accepted before are removed again."""
     job, is_new = await run_in_threadpool(service.table.submit, new, service.limits)
-    ids = [one.id for one in files]
-    if is_new:
-        await run_in_threadpool(service.files.touch, ids, service.clock())
+    now = service.clock()
+    ids = [one.id for one in files if now - one.used_at > TOUCH_S]
+    if is_new and ids:
+        await run_in_threadpool(service.files.touch, ids, now)
     return job, is_new
 
 

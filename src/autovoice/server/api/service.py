@@ -24,6 +24,8 @@ from autovoice.server.voicebank import VoiceBank
 # How long a figure that decides about capacity may be old.
 FRESH_S = 2.0
 PROBES_AT_ONCE = 2
+# How long a queue that was found full is taken to be full.
+FULL_S = 0.25
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Service:
     watcher: Watcher = field(init=False)
     metrics: Metrics = field(init=False)
     probing: asyncio.Semaphore = field(init=False)
+    _full_until: float = -1e9
     _stored: tuple[float, int] = (-1e9, 0)
 
     def __post_init__(self) -> None:
@@ -84,14 +87,10 @@ class Service:
             raise ApiError(
                 503, "draining", "the service is about to end; try again", retry_s=10, close=True
             )
+        self.refuse_if_full()
         if self.table.active() >= self.settings.max_queued:
-            raise ApiError(
-                503,
-                "queue_full",
-                f"{self.settings.max_queued} jobs wait or run already; try again later",
-                retry_s=5,
-                close=True,
-            )
+            self._full_until = time.monotonic() + FULL_S
+            self.refuse_if_full()
         coming = coming_bytes + self.receiving_bytes
         if self.stored_bytes() + coming > self.settings.storage_bytes:
             raise ApiError(
@@ -99,6 +98,21 @@ class Service:
             )
         if self.store.free_bytes() - coming < self.settings.free_bytes:
             raise ApiError(503, "storage_full", "the disk is full", retry_s=60, close=True)
+
+    def refuse_if_full(self) -> None:
+        """Refuse without looking, where the queue was full a moment ago: cheap under overload.
+
+        Raises:
+            ApiError: 503.
+        """
+        if time.monotonic() < self._full_until:
+            raise ApiError(
+                503,
+                "queue_full",
+                f"{self.settings.max_queued} jobs wait or run already; try again later",
+                retry_s=5,
+                close=True,
+            )
 
     def stored_bytes(self) -> int:
         """Return the size of all files and results, at most 2 s old."""

@@ -49,6 +49,7 @@ _FORM = {
 async def convert_song(request: Request, caller: Convert) -> JSONResponse:
     """Accept a song to be sung in another voice; the answer is a job to follow."""
     service = service_of(request)
+    service.refuse_if_full()
     key = intake.idempotency_key(request)
     if _is_json(request):
         await run_in_threadpool(service.check_capacity)
