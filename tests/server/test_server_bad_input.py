@@ -115,7 +115,7 @@ def test_what_can_be_sung_is_taken(desk: ApiDesk, name: str, content: bytes) -> 
         ("\u202egpj.wav", "gpj.wav"),
         ("..", "song"),
         ("a" * 500 + ".wav", "a" * 120),
-        ('quo"te.wav', None),
+        ('dou"ble.wav', None),
     ],
 )
 def test_names_stay_names(desk: ApiDesk, name: str, shown: str | None) -> None:

@@ -59,31 +59,31 @@ def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: in
 
 
 def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
+    folder = tmp_path / "d" / "jobs"
     with running(tmp_path / "d", fake_chunk_s=0.2) as service:
         job = service.submit(service.upload(noise(1_200_000, 1)), "k")
         service.until(lambda: service.jobs()[job]["chunks_done"] >= 5, "five chunks are done")
-        done = service.jobs()[job]["chunks_done"]
-        begun = time.monotonic()
+        before = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/*")}
         service.kill("worker-0")
         service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
-        left_s = (19 - done) * 0.2
-        assert time.monotonic() - begun < left_s + 0.2 * done  # less than all over again
         assert service.jobs()[job]["attempt"] == 2
-        pieces = list((tmp_path / "d" / "jobs").rglob("pieces/*"))
-        assert len(pieces) == 19
+        after = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/[!.]*")}
+        assert len(after) == 19
+        kept = {name: at for name, at in before.items() if not name.startswith(".")}
+        assert len(kept) >= 5
+        assert {name: after[name] for name in kept} == kept  # none was made again
 
 
 def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
     with running(tmp_path / "d") as service:
         file = service.upload()
-        poison = [service.submit(file, v, voice=f"poison-{v}") for v in ("kill", "sticky")]
+        poison = service.submit(file, "poison", voice="poison-kill")
         healthy = service.submit(file, "healthy")
         service.until(lambda: service.jobs()[healthy]["state"] == "done", "the healthy job is done")
-        for job in poison:
-            service.until(lambda job=job: service.jobs()[job]["state"] == "failed", "poison fails")
-        found = [service.jobs()[job] for job in poison]
-        assert [job["attempt"] for job in found] == [3, 3]
-        assert [job["error"]["code"] for job in found] == ["worker_lost", "device_lost"]
+        service.until(lambda: service.jobs()[poison]["state"] == "failed", "poison fails")
+        found = service.jobs()[poison]
+        assert found["attempt"] == 3
+        assert found["error"]["code"] == "worker_lost"
 
 
 def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
