@@ -71,7 +71,13 @@ def commands(snippet: Snippet) -> list[str]:
 def autovoice_commands(snippet: Snippet) -> list[list[str]]:
     """Return the words after ``autovoice`` of each such line of a block."""
     split = [shlex.split(line) for line in commands(snippet)]
-    return [words[1:] for words in split if Path(words[0]).name == "autovoice"]
+    found = [words[1:] for words in split if Path(words[0]).name == "autovoice"]
+    return [words for words in found if not runs_for_ever(words)]
+
+
+def runs_for_ever(words: Sequence[str]) -> bool:
+    """Tell whether a command is the service itself; ``tests/server`` runs it."""
+    return words[0] == "serve" and "key" not in words
 
 
 def is_slow(words: Sequence[str]) -> bool:
@@ -87,6 +93,7 @@ LONG = [(name, script) for name, script in SCRIPTS if any(map(is_slow, script))]
 END_TO_END = "scripts/run_e2e_tests.sh"
 KNOWN = re.compile(
     rf"make |(\.venv/bin/)?autovoice |\.venv/bin/pre-commit install$|pip install |{END_TO_END}"
+    r"|(JOB=\$\()?curl "
 )
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
 

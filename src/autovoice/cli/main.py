@@ -21,6 +21,7 @@ COMMANDS = {
     "voice": ("autovoice.cli.voice", "Make, list and pass on voices."),
     "eval": ("autovoice.cli.evaluate:evaluate", "Judge how good a conversion is."),
     "train": ("autovoice.cli.train", "Train the voice model itself."),
+    "serve": ("autovoice.cli.serve", "Run the HTTP service."),
     "models": ("autovoice.cli.models", "Fetch and check the model weights."),
     "doctor": ("autovoice.cli.doctor", "Say what is installed and what will be used."),
 }

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autovoice.config import options_from, parse_bytes, preset
+from autovoice.config import ConvertOptions, options_from, parse_bytes, preset
 from autovoice.engine import devices
 from autovoice.engine.load import Song, load_song
+from autovoice.engine.pieces import Pieces
 from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Cancel, Listener, Reporter
 from autovoice.engine.results import Conversion, ConversionStems
@@ -82,6 +83,8 @@ class Engine:
         *,
         progress: Listener | None = None,
         cancel: Cancel | None = None,
+        pieces: Pieces | None = None,
+        max_seconds: float | None = None,
         **options: Any,
     ) -> Conversion:
         """Sing a song in another voice.
@@ -91,8 +94,9 @@ class Engine:
             voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
             progress: gets a ``Progress`` now and then. Default: nobody.
             cancel: asked between pieces; True stops with ``Cancelled``. Default: never.
-            options: ``semitones`` (-24 to 24 or ``auto``), ``separate`` (True), ``preset``
-                (``fast``, ``balanced``, ``best``) and ``seed`` (0): see ``ConvertOptions``.
+            pieces: keeps converted pieces of this very call, to go on from after a crash.
+            max_seconds: longest song that is decoded. Default: see ``autovoice.io.read``.
+            options: ``semitones``, ``separate``, ``preset`` and ``seed``: see ``ConvertOptions``.
 
         Raises:
             InputError: the song, the voice or an option cannot be used.
@@ -103,18 +107,15 @@ class Engine:
         wanted = options_from(_of_a_call(options))
         reporter = Reporter(STAGES, listener=progress, cancel=cancel)
         with self._lock, _memory_errors(), reporter.timed("total"), self._seeded():
-            chosen = preset(wanted.preset)
-            self._stages.mixed_precision = chosen.mixed_precision and self.device != "cpu"
-            pipeline = Pipeline(self._stages, chosen, reporter, wanted.seed, self._scratch)
+            pipeline = self._pipeline(wanted, reporter, pieces)
             with reporter.stage("read"), reporter.timed("read"):
                 target = self.voice(voice)
-                audio = load_song(song, self._scratch)
+                audio = load_song(song, self._scratch, max_seconds)
             stems = pipeline.separate(audio, mixed=wanted.separate)
             vocal = pipeline.analyse(stems.vocals)
             semitones = pipeline.fit(vocal, target.speaker, wanted.semitones)
             fit = pipeline.compare(vocal, target.speaker, semitones)
-            converted = pipeline.convert(vocal, target.speaker, semitones)
-            cover = pipeline.mix(converted, stems)
+            cover = pipeline.mix(pipeline.convert(vocal, target.speaker, semitones), stems)
         return Conversion(
             audio=Audio(cover.mix.samples, cover.mix.sample_rate_hz, audio.metadata),
             stems=ConversionStems(stems.vocals, stems.backing, cover.vocal),
@@ -125,6 +126,13 @@ class Engine:
             notes=tuple(pipeline.notes),
             range=fit,
         )
+
+    def _pipeline(
+        self, wanted: ConvertOptions, reporter: Reporter, pieces: Pieces | None
+    ) -> Pipeline:
+        chosen = preset(wanted.preset)
+        self._stages.mixed_precision = chosen.mixed_precision and self.device != "cpu"
+        return Pipeline(self._stages, chosen, reporter, wanted.seed, self._scratch, pieces=pieces)
 
     @contextlib.contextmanager
     def _seeded(self) -> Iterator[None]:

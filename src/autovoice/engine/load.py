@@ -18,12 +18,13 @@ Song = str | Path | Audio | tuple[NDArray[Any], int]
 _BLOCK_SAMPLES = 1 << 18
 
 
-def load_song(song: Song, scratch: Scratch) -> Audio:
+def load_song(song: Song, scratch: Scratch, max_seconds: float | None = None) -> Audio:
     """Return safe audio for whatever was passed.
 
     Args:
         song: a path, ``Audio``, or ``(samples [C, T] or [T], sample_rate_hz)``.
         scratch: says from which size on a file is decoded to disk instead of memory.
+        max_seconds: longest song that is decoded. Default: see ``autovoice.io.read``.
 
     Raises:
         InputError: nothing usable; see ``autovoice.io.read``.
@@ -34,11 +35,13 @@ def load_song(song: Song, scratch: Scratch) -> Audio:
         return io.sanitise(song)
     if isinstance(song, str | Path):
         info = io.probe(song)
+        most_s = io.DEFAULT_MAX_SECONDS if max_seconds is None else max_seconds
         seconds = info.claimed_seconds
         size = None if seconds is None else seconds * info.sample_rate_hz * info.channels * 4
         if size is not None and size <= scratch.in_memory_bytes:
-            return io.read(song)
-        return Audio(_paged(song, info.channels, scratch), info.sample_rate_hz, info.metadata)
+            return io.read(song, max_seconds=most_s)
+        samples = _paged(song, info.channels, scratch, most_s)
+        return Audio(samples, info.sample_rate_hz, info.metadata)
     if isinstance(song, tuple) and len(song) == 2:
         return io.from_array(song[0], int(song[1]))
     raise InputError(
@@ -46,11 +49,11 @@ def load_song(song: Song, scratch: Scratch) -> Audio:
     )
 
 
-def _paged(song: str | Path, channels: int, scratch: Scratch) -> FloatArray:
+def _paged(song: str | Path, channels: int, scratch: Scratch, most_s: float) -> FloatArray:
     """Decode a long file into a temporary one and map it, ``[C, T]``."""
     try:
         with tempfile.TemporaryFile(dir=scratch.folder) as file:
-            for block in io.blocks(song, _BLOCK_SAMPLES):
+            for block in io.blocks(song, _BLOCK_SAMPLES, max_seconds=most_s):
                 file.write(np.ascontiguousarray(block.T).data)
             file.flush()
             length = file.tell() // (4 * channels)

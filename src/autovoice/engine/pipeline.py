@@ -21,6 +21,7 @@ from autovoice.engine.chunks import (
     plan,
     window,
 )
+from autovoice.engine.pieces import Pieces
 from autovoice.engine.progress import Reporter
 from autovoice.engine.resampling import mono_at
 from autovoice.engine.scratch import Scratch, relax
@@ -81,6 +82,7 @@ class Pipeline:
         reporter: hears how far it is.
         seed: start of every random number, for each piece anew.
         scratch: where long arrays live.
+        pieces: keeps converted pieces, so that a conversion that was broken off goes on from them.
     """
 
     stages: Stages
@@ -88,6 +90,7 @@ class Pipeline:
     reporter: Reporter
     seed: int = 0
     scratch: Scratch = field(default_factory=Scratch)
+    pieces: Pieces | None = None
     notes: list[str] = field(default_factory=list)
 
     def separate(self, song: Audio, *, mixed: bool) -> Stems:
@@ -175,9 +178,12 @@ class Pipeline:
             crossfade=self.preset.crossfade_s * TICKS_PER_S,
             activity=active,
         )
+        heard = [chunk for chunk in chunks if active[chunk.left : chunk.right].any()]
+        if self.pieces is not None:
+            self.pieces.expect(len(heard))
         for chunk in chunks:
-            if active[chunk.left : chunk.right].any():
-                samples = self._piece(vocal, speaker, semitones, chunk)
+            if chunk in heard:
+                samples = self._kept_piece(vocal, speaker, semitones, chunk)
                 span = slice(chunk.left * MODEL_TICK, chunk.right * MODEL_TICK)
                 out[span] += samples * window(chunk, MODEL_TICK)
                 relax(out)
@@ -216,6 +222,19 @@ class Pipeline:
         if len(cut) < LISTEN_HZ:
             return 0.0
         return float(self.stages.encoders.embedding(cut, LISTEN_HZ) @ speaker.embedding)
+
+    def _kept_piece(
+        self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk
+    ) -> FloatArray:
+        """Take a piece from where it was kept, or convert it and keep it."""
+        if self.pieces is None:
+            return self._piece(vocal, speaker, semitones, chunk)
+        name = f"{chunk.left}-{chunk.right}-{semitones}"
+        samples = self.pieces.load(name)
+        if samples is None or len(samples) != (chunk.right - chunk.left) * MODEL_TICK:
+            samples = self._piece(vocal, speaker, semitones, chunk)
+            self.pieces.save(name, samples)
+        return samples
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""

@@ -1,12 +1,13 @@
 """Files and bytes to audio and back: probe, guarded decoding, sanitising, resampling, writing."""
 
 from autovoice.io.formats import AudioInfo
-from autovoice.io.reader import blocks, from_array, probe, read
+from autovoice.io.reader import DEFAULT_MAX_SECONDS, blocks, from_array, probe, read
 from autovoice.io.resample import Resampler, resample
 from autovoice.io.sanitise import sanitise
 from autovoice.io.writer import Writer, write
 
 __all__ = [
+    "DEFAULT_MAX_SECONDS",
     "AudioInfo",
     "Resampler",
     "Writer",

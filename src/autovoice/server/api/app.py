@@ -1,0 +1,103 @@
+"""Put the routes together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+
+from autovoice import __version__
+from autovoice.server import janitor
+from autovoice.server.api import errors, stream
+from autovoice.server.api.guard import Guard
+from autovoice.server.api.routes import health, jobs, songs, speech, voices
+from autovoice.server.api.schemas import ErrorBody
+from autovoice.server.api.service import Service
+from autovoice.server.api.stream_engine import StreamEngine
+
+log = structlog.get_logger(__name__)
+SWEEP_S = 60.0
+REFUSALS = {
+    400: "damaged request",
+    401: "no valid key",
+    403: "not allowed",
+    404: "not found",
+    409: "not now",
+    413: "too large",
+    415: "not audio",
+    422: "not understood",
+    429: "over a limit of yours; wait as Retry-After says",
+    503: "over a limit of the service; wait as Retry-After says",
+}
+
+
+def make_app(service: Service, engine: StreamEngine | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        service: what the routes use; closed when the application ends.
+        engine: for live sessions; None where there is none.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(service.watcher.run()), asyncio.create_task(_sweep(service))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            service.close()
+
+    app = FastAPI(
+        title="AutoVoice",
+        version=__version__,
+        description="Singing voice conversion as a service. Every error is an `ErrorBody`.",
+        lifespan=lifespan,
+        docs_url=None,  # those pages load scripts from other hosts
+        redoc_url=None,
+        responses={
+            code: {"model": ErrorBody, "description": words} for code, words in REFUSALS.items()
+        },
+    )
+    app.state.service = service
+    app.state.stream_engine = engine
+    for router in (
+        songs.router, jobs.router, voices.router, speech.router, health.router, stream.router,
+    ):  # fmt: skip
+        app.include_router(router)
+    errors.install(app)
+    if service.settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(service.settings.allowed_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After", "Location"],
+        )
+    app.add_middleware(Guard, settings=service.settings, told=service.metrics.told)
+    return app
+
+
+async def _sweep(service: Service) -> None:
+    settings = service.settings
+    while True:
+        try:
+            await run_in_threadpool(
+                lambda: janitor.sweep(
+                    service.table,
+                    service.files,
+                    service.store,
+                    retention_s=settings.retention_s,
+                    receive_s=settings.receive_s,
+                )
+            )
+        except Exception as error:  # a sweep that failed is tried again, whatever it was
+            log.warning("sweeping failed", problem=str(error))
+        await asyncio.sleep(SWEEP_S)

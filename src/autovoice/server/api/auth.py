@@ -1,0 +1,53 @@
+"""Who asks, whether they may, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from autovoice.server.api.errors import ApiError
+from autovoice.server.api.service import Service, service_of
+from autovoice.server.keys import ANYBODY, Caller
+
+
+def allowed(scope: str) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that yields the caller, if the key has the scope.
+
+    Args:
+        scope: one of ``keys.SCOPES``.
+    """
+
+    async def check(request: Request) -> Caller:
+        service = service_of(request)
+        caller = await identify(service, request.headers.get("authorization", ""))
+        if caller is None:
+            raise ApiError(
+                401, "unauthorized",
+                "found no valid API key, expected the header 'Authorization: Bearer KEY'; "
+                "`autovoice serve key create` makes one",
+                close=True,
+            )  # fmt: skip
+        request.state.caller = caller.id
+        if scope not in caller.scopes:
+            raise ApiError(403, "scope_missing", f"this key lacks the scope {scope!r}", close=True)
+        wait_s = service.rates.take(caller.id)
+        if wait_s:
+            raise ApiError(
+                429, "rate_limited", "too many requests; wait as Retry-After says",
+                retry_s=wait_s, close=True,
+            )  # fmt: skip
+        return caller
+
+    return check
+
+
+async def identify(service: Service, header: str) -> Caller | None:
+    """Return whose key an ``Authorization`` header holds; anybody's where none is needed."""
+    if not service.settings.needs_key:
+        return ANYBODY
+    kind, _, key = header.partition(" ")
+    if kind.lower() != "bearer" or not key:
+        return None
+    return await run_in_threadpool(service.keys.find, key.strip())

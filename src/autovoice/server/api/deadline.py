@@ -1,0 +1,54 @@
+"""Close connections whose request head does not come in time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """uvicorn's own protocol, which has no such limit before the first request."""
+
+    header_s = 10.0
+    _deadline: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def within(cls, header_s: float) -> type[DeadlineProtocol]:
+        """Return a protocol with this limit, seconds."""
+        return type(cls.__name__, (cls,), {"header_s": header_s})
+
+    def connection_made(self, transport: Any) -> None:
+        """Start the clock."""
+        super().connection_made(transport)
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        """Start the clock anew where the connection is kept for another request."""
+        super().on_message_begin()
+        if self._deadline is None:
+            self._watch()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock: bodies have limits of their own."""
+        self._rest()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._rest()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        self._deadline = self.loop.call_later(self.header_s, self._late)
+
+    def _rest(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,130 @@
+"""What surrounds every request: its id, its log line, safe headers, and who may ask from where."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from autovoice.server.api.errors import ApiError, respond
+from autovoice.server.settings import Settings, is_loopback
+
+log = structlog.get_logger(__name__)
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+# Called with route template, method, status, seconds, and why it was refused.
+Told = Callable[[str, str, int, float, str], None]
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """The outermost layer.
+
+    Args:
+        app: what it surrounds.
+        settings: of the service.
+        told: hears of each finished request.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, told: Told) -> None:
+        self._app, self._settings, self._told = app, settings, told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        wished = headers.get("x-request-id", "")
+        request_id = wished if _ID.match(wished) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request=request_id):
+            if scope["type"] == "websocket":
+                await self._websocket(scope, headers, receive, send)
+            else:
+                await self._http(scope, headers, receive, send)
+
+    async def _http(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        begun, status = time.perf_counter(), 500
+        started = False
+        request_id = scope["state"]["request_id"]
+
+        async def answer(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                found = MutableHeaders(scope=message)
+                found["X-Request-ID"] = request_id
+                for name, value in SAFE_HEADERS.items():
+                    found.setdefault(name, value)
+            await send(message)
+
+        try:
+            refusal = self._refusal(scope, headers)
+            if refusal is not None:
+                scope["state"]["rejection"] = refusal.code
+                await respond(refusal, request_id)(scope, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
+        except Exception:
+            log.exception("a request failed", path=scope["path"][:200])
+            if not started:
+                error = ApiError(500, "internal_error", "the service failed; its log tells more")
+                await respond(error, request_id)(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - begun
+            route = getattr(scope.get("route"), "path", "other")
+            rejection = scope["state"].get("rejection", "") if status >= 400 else ""
+            self._told(route, scope["method"], status, seconds, rejection)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"][:200],
+                status=status,
+                seconds=round(seconds, 4),
+                caller=scope["state"].get("caller", ""),
+            )
+
+    async def _websocket(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send
+    ) -> None:
+        if self._refusal(scope, headers) is not None:
+            await receive()
+            await send({"type": "websocket.close", "code": 4403, "reason": "origin not allowed"})
+            return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
+        """Keep pages of other sites out: of the service on this machine, and of any by CORS."""
+        host = headers.get("host", "")
+        if not self._settings.needs_key and not _is_own(host, self._settings.allowed_hosts):
+            return ApiError(
+                403,
+                "host_not_allowed",
+                f"found the host {host[:100]!r}, expected this machine's own name; add others to "
+                "allowed_hosts, or require keys",
+            )
+        origin = headers.get("origin")
+        changes = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+        if origin is None or not changes or origin in self._settings.allowed_origins:
+            return None
+        if urlsplit(origin).netloc == host:
+            return None
+        return ApiError(403, "origin_not_allowed", "requests from this web page are not allowed")
+
+
+def _is_own(host: str, allowed: Sequence[str]) -> bool:
+    name = urlsplit(f"//{host}").hostname or ""
+    return is_loopback(name) or name in allowed or name == "testserver"

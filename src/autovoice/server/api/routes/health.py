@@ -1,0 +1,69 @@
+"""Health, version and metrics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+
+from autovoice import __version__
+from autovoice.server.api.auth import allowed
+from autovoice.server.api.service import Service, service_of
+from autovoice.server.database import DatabaseUnavailable
+from autovoice.server.jobs.presence import present
+from autovoice.server.keys import Caller
+
+router = APIRouter(tags=["service"])
+Metrics = Annotated[Caller, Depends(allowed("metrics"))]
+
+
+@router.get("/health/live")
+@router.get("/v2/health/live", include_in_schema=False)
+async def live() -> dict[str, str]:
+    """Tell that the process answers."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready")
+@router.get("/v2/health/ready", include_in_schema=False)
+async def ready(request: Request) -> JSONResponse:
+    """Tell whether work would be accepted and done: 200 or 503, and what is missing."""
+    checks = await run_in_threadpool(_checks, service_of(request))
+    is_ready = all(check["ok"] for check in checks.values())
+    status = "ready" if is_ready else "not ready"
+    return JSONResponse({"status": status, "checks": checks}, 200 if is_ready else 503)
+
+
+@router.get("/version")
+async def version() -> dict[str, str]:
+    """Tell the version of the program and of the API."""
+    return {"version": __version__, "api": "v1"}
+
+
+@router.get("/metrics")
+async def metrics(request: Request, _caller: Metrics) -> Response:
+    """Return all figures in Prometheus's text format."""
+    text = await run_in_threadpool(service_of(request).metrics.text)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _checks(service: Service) -> dict[str, dict[str, Any]]:
+    database = service.database.writable()
+    try:
+        workers = present(service.database, service.clock())
+    except DatabaseUnavailable:
+        workers = ()
+    loaded = [one for one in workers if one.state == "ready"]
+    free = service.store.free_bytes()
+    return {
+        "accepting": {"ok": not service.draining},
+        "database": {"ok": database},
+        "disk": {"ok": free > service.settings.free_bytes, "free_bytes": free},
+        "models": {
+            "ok": bool(loaded) or service.settings.workers == 0,
+            "workers": [{"state": one.state, "device": one.device} for one in workers],
+        },
+    }

@@ -1,0 +1,152 @@
+"""Logs as JSON lines: every process writes to stderr, the supervisor alone writes files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
+
+def configure(level: str, process: str, stream: IO[str] | None = None) -> None:
+    """Send everything that this process logs to ``stream`` as JSON lines.
+
+    Args:
+        level: ``debug`` to ``error``.
+        process: what lines call this process.
+        stream: default stderr.
+    """
+
+    def named(_logger: Any, _method: str, event: Any) -> Any:
+        event["process"] = process
+        return event
+
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_SHARED, named],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "autovoice"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = name != "uvicorn.access"  # requests are logged with their ids instead
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            named,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+class LogWriter:
+    """The one writer: a rotating file of JSON lines, and a copy for people or programs.
+
+    Args:
+        file: to write; ``file.1`` and so on are older.
+        file_bytes, files: size of each, and how many in all.
+        style: ``json`` or ``text``, of the copy.
+        copy: where it goes. Default stderr.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        file_bytes: int = 10 << 20,
+        files: int = 5,
+        style: str = "json",
+        copy: IO[str] | None = None,
+    ) -> None:
+        self._handler = logging.handlers.RotatingFileHandler(
+            file, maxBytes=file_bytes, backupCount=files - 1, encoding="utf-8", delay=True
+        )
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._style, self._copy = style, copy or sys.stderr
+        self._lock = threading.Lock()
+
+    def write(self, line: str) -> None:
+        """Write one line; what is not JSON becomes the event of a line that is.
+
+        A full disk loses lines of the log, never a job.
+        """
+        event = as_event(line)
+        record = logging.makeLogRecord({"msg": json.dumps(event, ensure_ascii=False)})
+        with self._lock:
+            try:
+                if self._handler.shouldRollover(record):
+                    self._handler.doRollover()
+                if self._handler.stream is None:
+                    self._handler.stream = self._handler._open()
+                self._handler.stream.write(record.getMessage() + "\n")
+                self._handler.stream.flush()
+            except OSError:
+                self._handler.stream = None
+            self._show(event)
+
+    def _show(self, event: Mapping[str, Any]) -> None:
+        text = json.dumps(event, ensure_ascii=False) if self._style == "json" else as_text(event)
+        try:
+            self._copy.write(text + "\n")
+            self._copy.flush()
+        except (OSError, ValueError):
+            return
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()
+
+
+def as_event(line: str) -> dict[str, Any]:
+    """Read a line of a process: its JSON object, or its text as an event."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if isinstance(event, dict):
+        return event
+    return {"event": "".join(c if c.isprintable() else " " for c in line)[:4000], "level": "info"}
+
+
+def as_text(event: Mapping[str, Any]) -> str:
+    """Write an event for people, on one line.
+
+    >>> as_text({"level": "info", "event": "job is done", "job": "job_1"})
+    'info    job is done job=job_1'
+    """
+    rest = {k: v for k, v in event.items() if k not in {"event", "level", "timestamp", "logger"}}
+    extra = " ".join(f"{key}={value}" for key, value in rest.items() if key != "exception")
+    at = str(event.get("timestamp", ""))[11:19]
+    text = f"{event.get('level', 'info'):<7} {event.get('event', '')} {extra}".strip()
+    line = f"{at} {text}".strip()
+    printable = "".join(c if c.isprintable() else " " for c in line)
+    trace = event.get("exception")
+    return f"{printable}\n{trace}" if trace else printable

@@ -1,0 +1,78 @@
+"""Voices of a service: each caller's own, those shared with all, and the built-in ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autovoice.errors import VoiceError
+from autovoice.server.files import VOICES
+from autovoice.server.keys import LOCAL
+from autovoice.server.settings import Settings
+from autovoice.voices import BUILTIN_VOICES, Voice, VoiceStore, builtin_voice, data_dir
+
+_PREVIEW = ".preview.wav"
+
+
+@dataclass(frozen=True)
+class VoiceBank:
+    """Where voices are.
+
+    Args:
+        folder: one folder per owner below it.
+        shared: voices that all may use and nobody may change here; None for none.
+    """
+
+    folder: Path
+    shared: VoiceStore | None = None
+
+    @staticmethod
+    def of(settings: Settings) -> VoiceBank:
+        """Return the bank of a service; one without keys shares the voices of its user."""
+        user = None if settings.needs_key else VoiceStore(data_dir() / "voices")
+        return VoiceBank(settings.data_dir / VOICES, user)
+
+    def own(self, owner: str) -> VoiceStore:
+        """Return the store of one caller."""
+        if not owner.isalnum():  # ids of keys are; whatever else it is, it is no folder
+            raise ValueError(f"{owner!r} is no owner")
+        return VoiceStore(self.folder / (owner or LOCAL))
+
+    def names(self, owner: str) -> Sequence[str]:
+        """Return the names of the stored voices that a caller may use, in order."""
+        shared = self.shared.names() if self.shared else []
+        return sorted({*self.own(owner).names(), *shared})
+
+    def find(self, name: str, owner: str) -> Voice:
+        """Return a voice by its name; never a file that a caller names.
+
+        Raises:
+            VoiceError: there is none of that name, or it is damaged.
+        """
+        if name in BUILTIN_VOICES:
+            return builtin_voice(name)
+        for store in (self.own(owner), self.shared):
+            if store is not None and name in store.names():
+                return store.load(name)
+        raise VoiceError(
+            f"voice {name[:64]!r}: no such voice; GET /api/v1/voices lists those that you may use"
+        )
+
+    def has(self, name: str, owner: str) -> bool:
+        """Tell whether a caller may use a voice of this name."""
+        return name in BUILTIN_VOICES or name in self.names(owner)
+
+    def preview(self, name: str, owner: str) -> Path:
+        """Return where the preview of a caller's own voice is or would be."""
+        return self.own(owner).path(name).with_suffix(_PREVIEW)
+
+    def delete(self, name: str, owner: str) -> None:
+        """Delete a caller's own voice.
+
+        Raises:
+            VoiceError: there is none of that name.
+        """
+        preview = self.preview(name, owner)
+        self.own(owner).delete(name)
+        preview.unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""The worker's end of a lease: heartbeats in a thread, progress now and then, reasons to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Literal
+
+import structlog
+
+from autovoice.server.database import DatabaseUnavailable
+from autovoice.server.jobs import JobTable, Lease, Signal
+from autovoice.server.work.flag import Flag
+
+log = structlog.get_logger(__name__)
+PROGRESS_S = 0.5
+Reason = Literal["", "cancel", "lost", "drain"]
+
+
+class LeaseDesk:
+    """A desk over one lease; use it as a context manager while the job runs.
+
+    Args:
+        table: of jobs.
+        lease: what is worked on.
+        lease_s: how long the lease holds without a heartbeat.
+        drain: set when the process was asked to end.
+    """
+
+    def __init__(self, table: JobTable, lease: Lease, lease_s: float, drain: Flag) -> None:
+        self._table, self._lease, self._lease_s, self._drain = table, lease, lease_s, drain
+        self._signal: Signal = "held"
+        self._over = threading.Event()
+        self._kept_at = time.monotonic()
+        self._told_at = 0.0
+        self._stage = ""
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> LeaseDesk:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def reason(self) -> Reason:
+        """Why to stop; empty to go on."""
+        if self._signal != "held":
+            return self._signal
+        return "drain" if self._drain.is_set() else ""
+
+    def stopping(self) -> bool:
+        """Tell whether to stop now."""
+        return self.reason != ""
+
+    def progress(self, stage: str, fraction: float, overall: float) -> None:
+        """Note how far it is; written twice a second, and at each new stage."""
+        now = time.monotonic()
+        if stage == self._stage and now - self._told_at < PROGRESS_S:
+            return
+        self._stage, self._told_at = stage, now
+        with self._forgiving():
+            self._heard(self._table.report(self._lease, stage, overall, {stage: fraction}))
+
+    def checkpoint(self, done: int, total: int | None) -> None:
+        """Note that chunks are safe."""
+        with self._forgiving():
+            self._heard(self._table.checkpoint(self._lease, done, total))
+
+    def _heard(self, signal: Signal) -> None:
+        if self._signal != "lost":
+            self._signal = signal
+
+    @contextlib.contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """Go on when the database is away for a moment: the chunks themselves are on disk."""
+        try:
+            yield
+        except DatabaseUnavailable as error:
+            log.warning("progress was not written", job=self._lease.job.id, problem=str(error))
+
+    def _beat(self) -> None:
+        while not self._over.wait(self._lease_s / 4):
+            try:
+                self._heard(self._table.heartbeat(self._lease, self._lease_s))
+                self._kept_at = time.monotonic()
+            except DatabaseUnavailable as error:
+                log.warning("a heartbeat failed", job=self._lease.job.id, problem=str(error))
+                if time.monotonic() - self._kept_at > self._lease_s:
+                    self._signal = "lost"  # by now another worker may have it

@@ -1,0 +1,86 @@
+"""What a worker needs of an engine; a pool of machines or another engine fits behind it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from autovoice.errors import ResourceError
+from autovoice.server.jobs.records import Outcome
+
+
+class StickyDeviceError(ResourceError):
+    """The device is of no use to this process any more: the process has to end."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job as a runner sees it.
+
+    Args:
+        id: of the job.
+        kind: ``convert.song`` or ``voice.create``.
+        owner: whose it is.
+        request: what to do.
+        inputs: the uploaded files.
+        folder: the job's own; pieces of earlier attempts are in ``pieces`` below it.
+        attempt: results go into a folder of this number below ``folder``, so that a late writer
+            cannot change what another attempt has finished.
+    """
+
+    id: str
+    kind: str
+    owner: str
+    request: Mapping[str, Any]
+    inputs: Sequence[Path]
+    folder: Path
+    attempt: int
+
+    @property
+    def pieces(self) -> Path:
+        """Folder of the chunks that are safe already."""
+        return self.folder / "pieces"
+
+    @property
+    def outputs(self) -> Path:
+        """Folder of this attempt's results."""
+        return self.folder / str(self.attempt)
+
+
+class Desk(Protocol):
+    """Where a runner reports while it works."""
+
+    def stopping(self) -> bool:
+        """Tell whether to raise ``Cancelled`` now; asked at least once a chunk."""
+        ...
+
+    def progress(self, stage: str, fraction: float, overall: float) -> None:
+        """Say how far the stage and the whole are, 0 to 1."""
+        ...
+
+    def checkpoint(self, done: int, total: int | None) -> None:
+        """Say that so many chunks are safe on disk."""
+        ...
+
+
+class Runner(Protocol):
+    """An engine on one device."""
+
+    device: str
+
+    def load(self) -> None:
+        """Bring the models in, before the first job."""
+        ...
+
+    def run(self, task: Task, desk: Desk) -> Outcome:
+        """Do a job.
+
+        Raises:
+            InputError: the request cannot be done, now or later.
+            Cancelled: ``desk.stopping`` said so.
+            StickyDeviceError: the process has to end.
+            ResourceError, WeightsError: may work later.
+        """
+        ...

@@ -1,0 +1,167 @@
+"""The table of jobs through crashes: whatever happens in whatever order, the promises hold."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+)
+from server_desk import Clock, new_job
+from sqlalchemy import select
+
+from autovoice.server.database import Database
+from autovoice.server.jobs import JobTable, Lease, LeaseLost
+from autovoice.server.jobs.records import ACTIVE, FINISHED, Outcome
+from autovoice.server.migrations import upgrade
+from autovoice.server.tables import tallies
+
+LEASE_S = 30.0
+
+
+class Crashes(RuleBasedStateMachine):
+    """Submit, work, crash, cancel, sleep and restart in any order."""
+
+    leases: Bundle[Lease] = Bundle("leases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{Path(self.folder.name) / 'jobs.sqlite3'}"
+        self.clock = Clock()
+        self.open()
+        upgrade(self.database)
+        self.accepted: dict[str, str] = {}
+        self.ended: dict[str, tuple[str, Any]] = {}
+        self.chunks: Counter[str] = Counter()
+
+    def open(self) -> None:
+        self.database = Database(self.url)
+        self.table = JobTable(self.database, clock=self.clock)
+
+    @rule(key=st.one_of(st.none(), st.sampled_from("abc")))
+    def submit(self, key: str | None) -> None:
+        job, is_new = self.table.submit(
+            new_job(idempotency_key=key, body_hash=None if key is None else "h")
+        )
+        assert is_new == (job.id not in self.accepted)
+        self.accepted[job.id] = key or ""
+
+    @rule(target=leases, worker=st.sampled_from(["w1", "w2"]))
+    def claim(self, worker: str) -> Any:
+        lease = self.table.claim(worker, LEASE_S)
+        return multiple() if lease is None else lease
+
+    @rule(lease=leases)
+    def checkpoint(self, lease: Lease) -> None:
+        done = self.chunks[lease.job.id] + 1
+        if self.table.checkpoint(lease, done, 100) != "lost":
+            self.chunks[lease.job.id] = done
+
+    @rule(lease=leases)
+    def heartbeat(self, lease: Lease) -> None:
+        held = self.table.heartbeat(lease, LEASE_S) != "lost"
+        assert held == (self.table.get(lease.job.id).lease_token == lease.token)
+
+    @rule(lease=consumes(leases), how=st.sampled_from(["finish", "fail", "retry", "cancelled"]))
+    def end(self, lease: Lease, how: str) -> None:
+        held = self.table.signal(lease) != "lost"
+        try:
+            if how == "finish":
+                self.table.finish(lease, Outcome({"token": lease.token}))
+            elif how == "cancelled":
+                self.table.cancelled(lease)
+            else:
+                self.table.fail(lease, "error", "no", may_pass=how == "retry")
+        except LeaseLost:
+            assert not held
+        else:
+            assert held
+
+    @rule(lease=consumes(leases))
+    def release(self, lease: Lease) -> None:
+        self.table.release(lease)
+
+    @rule(worker=st.sampled_from(["w1", "w2"]))
+    def worker_dies(self, worker: str) -> None:
+        self.table.abandon(worker)
+
+    @rule(seconds=st.sampled_from([1.0, 29.0, 31.0, 90_000.0, -40.0]))
+    def time_moves(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule(index=st.integers(0, 5))
+    def cancel(self, index: int) -> None:
+        ids = sorted(self.accepted)
+        if ids:
+            self.table.request_cancel(ids[index % len(ids)], "anna")
+
+    @rule()
+    def api_dies(self) -> None:
+        self.database.close()
+        self.open()
+
+    @rule()
+    def crash_within_a_transaction(self) -> None:
+        try:
+            with self.database.write() as connection:
+                connection.execute(tallies.delete())
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            pass
+
+    @invariant()
+    def nothing_is_lost_and_nothing_ends_twice(self) -> None:
+        rows = {job.id: job for job in self.table.list(None, limit=1000)}
+        assert set(rows) == set(self.accepted)
+        for job_id, job in rows.items():
+            if job_id in self.ended:
+                assert (job.state, job.result) == self.ended[job_id]
+            if job.is_finished:
+                self.ended[job_id] = (job.state, job.result)
+            assert (job.lease_token is not None) == (job.state == "running")
+            assert job.chunks_done == self.chunks[job_id]
+            assert job.stalled <= 3
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        with self.database.read() as connection:
+            query = select(tallies.c.name, tallies.c.count)
+            totals: Counter[str] = Counter()
+            for name, count in connection.execute(query):
+                totals[name] += count
+        states = Counter(job.state for job in self.table.list(None, limit=1000))
+        active = sum(states[state] for state in ACTIVE)
+        assert totals["jobs_submitted"] - totals["jobs_finished"] - active == 0
+        assert totals["jobs_finished"] == sum(states[state] for state in FINISHED)
+
+    def teardown(self) -> None:
+        """In the end one healthy worker and some patience finish all that is left."""
+        while True:
+            self.clock.now += 100_000.0
+            lease = self.table.claim("healthy", LEASE_S)
+            if lease is None:
+                break
+            self.table.finish(lease, Outcome({}))
+        assert self.table.active() == 0
+        self.database.close()
+        self.folder.cleanup()
+
+
+TestCrashes = Crashes.TestCase
+TestCrashes.settings = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

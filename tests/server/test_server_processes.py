@@ -1,0 +1,195 @@
+"""The service as processes: killed at random, stopped in good order, starved of its disk."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from process_desk import Running, alive, running
+
+JOBS, KILLS = 100, 20
+
+
+def noise(length: int, seed: int) -> bytes:
+    return b"RIFF\0\0\0\0WAVEfmt " + random.Random(seed).randbytes(length)
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: int) -> None:
+    """Every accepted job ends done exactly once, with the bytes of an undisturbed run."""
+    contents = [noise(200_000 + 1000 * seed, seed) for seed in range(4)]
+    with running(tmp_path / "calm", workers=workers) as calm:
+        wanted = []
+        for index, content in enumerate(contents):
+            job = calm.submit(calm.upload(content), f"k{index}")
+            calm.until(lambda job=job: calm.jobs()[job]["state"] == "done", "a calm job is done")
+            wanted.append(calm.insist("GET", f"/api/v1/jobs/{job}/result")[1])
+    chance = random.Random(20)
+    victims = ["api", *[f"worker-{index}" for index in range(workers)]]
+    with running(tmp_path / "storm", workers=workers, fake_chunk_s=0.03) as storm:
+        files = [storm.upload(content) for content in contents]
+        jobs: dict[str, int] = {}
+        for number in range(JOBS):
+            jobs[storm.submit(files[number % 4], f"job-{number}")] = number % 4
+            if number % (JOBS // KILLS) == 0:
+                storm.kill(chance.choice(victims))
+                time.sleep(chance.uniform(0.0, 0.2))
+        storm.until(
+            lambda: all(job["state"] == "done" for job in storm.jobs().values()),
+            "all jobs are done",
+        )
+        found = storm.jobs()
+        assert set(found) == set(jobs)
+        for job_id, kind in jobs.items():
+            status, content = storm.insist("GET", f"/api/v1/jobs/{job_id}/result")
+            assert (status, content == wanted[kind]) == (200, True)
+        text = storm.insist("GET", "/metrics")[1].decode()
+        assert f'finished_total{{kind="convert.song",outcome="done"}} {JOBS}.0' in text
+        ended = [event for event in storm.events if event.get("event") == "process ended"]
+        assert len(ended) >= KILLS / 2
+
+
+def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
+    folder = tmp_path / "d" / "jobs"
+    with running(tmp_path / "d", fake_chunk_s=0.2) as service:
+        job = service.submit(service.upload(noise(1_200_000, 1)), "k")
+        service.until(lambda: service.jobs()[job]["chunks_done"] >= 5, "five chunks are done")
+        before = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/*")}
+        service.kill("worker-0")
+        service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
+        assert service.jobs()[job]["attempt"] == 2
+        after = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/[!.]*")}
+        assert len(after) == 19
+        kept = {name: at for name, at in before.items() if not name.startswith(".")}
+        assert len(kept) >= 5
+        assert {name: after[name] for name in kept} == kept  # none was made again
+
+
+def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
+    with running(tmp_path / "d") as service:
+        file = service.upload()
+        poison = service.submit(file, "poison", voice="poison-kill")
+        healthy = service.submit(file, "healthy")
+        service.until(lambda: service.jobs()[healthy]["state"] == "done", "the healthy job is done")
+        service.until(lambda: service.jobs()[poison]["state"] == "failed", "poison fails")
+        found = service.jobs()[poison]
+        assert found["attempt"] == 3
+        assert found["error"]["code"] == "worker_lost"
+
+
+def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
+    """Ready says no at once, the chunk at hand is kept, nothing is left running."""
+    with running(tmp_path / "d", fake_chunk_s=0.3, grace_s=10.0, workers=2) as service:
+        job = service.submit(service.upload(noise(2_000_000, 1)), "k")
+        service.until(lambda: service.jobs()[job]["chunks_done"] >= 2, "two chunks are done")
+        pids = list(service.pids.values())
+        service.process.send_signal(signal.SIGTERM)
+        service.until(lambda: service.get("/health/ready")[0] == 503, "ready says no", 1.0)
+        assert service.get("/health/live")[0] == 200
+        assert service.stop(signal.SIGTERM) < 8.0
+        assert service.process.returncode == 0
+        assert not any(alive(pid) for pid in pids)
+    with running(tmp_path / "d", fake_chunk_s=0.0) as service:
+        service.until(lambda: service.jobs()[job]["state"] == "done", "the job went on")
+        assert service.jobs()[job]["attempt"] == 1
+
+
+def test_children_end_with_their_parent(tmp_path: Path) -> None:
+    service = Running(tmp_path / "d", workers=1)
+    pids = list(service.pids.values())
+    assert len(pids) == 2
+    service.process.kill()
+    service.stop()
+    end = time.monotonic() + 20
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < end, "a process outlived its parent"
+        time.sleep(0.1)
+    with running(tmp_path / "d") as again:
+        assert again.get("/health/ready")[0] == 200
+
+
+def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
+    with running(tmp_path / "d") as service:
+        config = tmp_path / "d.toml"
+        done = subprocess.run(
+            [sys.executable, "-m", "autovoice", "serve", "--port", "0", "--config", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "another service runs" in done.stderr
+        assert service.get("/health/live")[0] == 200
+
+
+def test_the_api_never_imports_torch(tmp_path: Path) -> None:
+    """After every kind of route was used, no file of PyTorch is mapped into the process."""
+    with running(tmp_path / "d") as service:
+        job = service.submit(service.upload(), "k")
+        service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
+        for path in ("/api/v1/voices", "/api/v1/voices/kumo", "/metrics", "/openapi.json"):
+            assert service.insist("GET", path)[0] == 200
+        maps = Path(f"/proc/{service.pids['api']}/maps").read_text()
+        supervisor = Path(f"/proc/{service.process.pid}/maps").read_text()
+        assert "uvloop" in maps
+        assert not re.search(r"torch|libc10", maps + supervisor)
+
+
+def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
+    with running(tmp_path / "d", header_s=0.5, receive_idle_s=0.5, receive_s=2.0) as service:
+        address = urlsplit(service.url)
+        for sent in (b"", b"GET /health/live HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "):
+            with socket.create_connection((address.hostname, address.port)) as slow:
+                slow.settimeout(5.0)
+                slow.sendall(sent)
+                assert slow.recv(100) == b""
+        head = (
+            b"POST /api/v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        for pause_s, times in ((2.0, 1), (0.3, 12)):  # silent, and a drop now and then
+            with socket.create_connection((address.hostname, address.port)) as slow:
+                slow.settimeout(6.0)
+                slow.sendall(head + b"--b\r\n")
+                answer = b""
+                for _ in range(times):
+                    time.sleep(pause_s)
+                    try:
+                        slow.sendall(b"x")
+                    except OSError:
+                        break
+                while block := slow.recv(4096):
+                    answer += block
+                assert b"408" in answer.split(b"\r\n")[0]
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
+        assert list((tmp_path / "d" / "parts").iterdir()) == []
+        assert service.get("/health/live")[0] == 200
+
+
+def test_one_writer_rotates_the_log(tmp_path: Path) -> None:
+    with running(tmp_path / "d", log_bytes=4096, log_files=3) as service:
+        for _ in range(60):
+            service.get("/health/live")
+        service.until(lambda: len(list((tmp_path / "d/logs").iterdir())) == 3, "logs are rotated")
+        files = sorted((tmp_path / "d" / "logs").iterdir())
+        assert [file.name for file in files] == [
+            "autovoice.log",
+            "autovoice.log.1",
+            "autovoice.log.2",
+        ]
+        for file in files:
+            assert file.stat().st_size <= 4096
+            for line in file.read_text().splitlines():
+                event = json.loads(line)
+                assert {"event", "level"} <= set(event)
+        requests = [e for e in service.events if e["event"] == "request"]
+        assert all(event["request"] and event["status"] for event in requests)
