@@ -11,7 +11,8 @@ class Utterance:
 
     Args:
         text: what was written, for progress and for word checks.
-        phonemes: in Kokoro's alphabet (every character is a key of the vocabulary of train/phonemes.py's resources or a copy in a lower room), at most 400 characters.
+        phonemes: in Kokoro's alphabet (every character is a key of its vocabulary), 1 to 400
+            characters.
         pause_s: silence that follows, seconds, at least 0.
         speed: factor on the speaking rate from markup, 1.0 as written.
         semitones: pitch shift from markup.

@@ -79,7 +79,7 @@ def from_ipa(ipa: str, *, english: bool = True) -> str:
     for old, new in _COMMON:
         text = text.replace(unicodedata.normalize("NFD", old), new)
     for old, new in _DIPHTHONGS:
-        first, second = old
+        first, second = old[0], old[1]
         # Other languages have the two vowels side by side: there only a tie makes a diphthong.
         text = text.replace(f"{first}͡{second}", new)
         text = text.replace(old, new) if english else text

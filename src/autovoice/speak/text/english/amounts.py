@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from autovoice.speak.text.english.numbers import (
-    as_ordinal,
     cardinal,
     decimal,
     fraction,
@@ -93,8 +92,17 @@ def _range(match: re.Match[str]) -> str:
     return apart(f"{decimal(first)} to {decimal(second)}")
 
 
+def _unit_range(match: re.Match[str]) -> str:
+    many = table("units")[match["unit"]][1]
+    return apart(f"{decimal(match['first'])} to {decimal(match['second'])} {many}")
+
+
+def _part_of_unit(match: re.Match[str]) -> str:
+    return f"{match[1]} {table('units')[match['unit']][0]}"
+
+
 def _is_year(digits: str) -> bool:
-    return len(digits) == 4 and digits.isdigit() and 1100 <= int(digits) <= 2099
+    return len(digits) == 4 and digits.isdigit() and 1010 <= int(digits) <= 2099
 
 
 def _number(match: re.Match[str]) -> str:
@@ -161,20 +169,23 @@ MONEY: tuple[Rule, ...] = (
     ),
 )
 AMOUNTS: tuple[Rule, ...] = (
+    rule(r"(?<!\w)['’]?(?P<digits>\d\d(?:\d\d)?)['’]?s\b", _decade),
     rule(rf"(?P<whole>\d*)\s?(?P<part>[{''.join(_VULGAR)}])", _with_vulgar),
     rule(r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w])", _version),
     rule(r"(?<!\w)(?P<feet>\d)['′]\s?(?P<inches>\d{1,2}(?:\.\d+)?)(?:[\"″]|'')", _feet),
     rule(rf"{NO_DIGIT_BEFORE}(?P<first>{NUMBER})\s?[-–—−]\s?(?P<second>{NUMBER})(?=\s?%)", _range),
-    rule(rf"{NO_DIGIT_BEFORE}(?P<first>{NUMBER})\s?[-–−]\s?(?P<second>{NUMBER})(?![\w-])", _range),
     rule(
-        rf"{NO_DIGIT_BEFORE}(?P<first>{NUMBER})[–-](?P<second>{NUMBER})(?=\s?(?:{_UNITS})\b)",
-        _range,
+        rf"{NO_DIGIT_BEFORE}(?P<first>{NUMBER})\s?[-–−]\s?(?P<second>{NUMBER})"
+        rf"\s?(?P<unit>{_UNITS})(?![\w²³])",
+        _unit_range,
     ),
+    rule(rf"{NO_DIGIT_BEFORE}(?P<first>{NUMBER})\s?[-–−]\s?(?P<second>{NUMBER})(?![\w-])", _range),
     rule(r"(?<![\w/.])(?P<whole>\d+)\s(?P<over>\d+)[/⁄](?P<under>\d+)(?![\w/])", _mixed_fraction),
     rule(
         r"(?<![\w/.])(\d+)[/⁄](\d+)(?![\w/])",
         lambda m: apart(fraction(m[1], m[2])),
     ),
+    rule(rf"\b(half|quarters?|thirds?|eighths?)\s+(?P<unit>{_UNITS})(?![\w²³])", _part_of_unit),
     rule(
         rf"(?P<sign>(?<![\w.])[-−])?(?<![\d.,])(?P<amount>{NUMBER})\s?%",
         lambda m: apart(f"{_sign(m)}{decimal(m['amount'])} percent"),
@@ -190,7 +201,6 @@ AMOUNTS: tuple[Rule, ...] = (
         lambda m: apart(ordinal(m[1].replace(",", ""))),
         any_case=True,
     ),
-    rule(r"(?<!\w)['’]?(?P<digits>\d\d(?:\d\d)?)['’]?s\b", _decade),
     rule(
         r"(?i:\b(?:no|nr|num)\.\s?|(?<!\w)#)(?P<amount>\d[\d,]*)",
         lambda m: apart(f"number {cardinal(m['amount'].replace(',', ''))}"),
@@ -214,5 +224,3 @@ AMOUNTS: tuple[Rule, ...] = (
     rule(r"(?<![\w.,])(?:[^\W\d_]+-?\d+|\d+[^\W\d_]+)[^\W_]*(?:-\d+)?", _mixed),
     rule(rf"(?P<sign>(?<![\w.])[-−])?(?<![\d.])(?P<amount>{NUMBER})", _number),
 )
-
-__all__ = ["AMOUNTS", "MONEY", "as_ordinal", "money"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from autovoice.speak.text.english.numbers import cardinal, ordinal, spelled_digits, year
-from autovoice.speak.text.english.rules import Rule, apart, rule, spelled_letters
+from autovoice.speak.text.english.numbers import cardinal, ordinal, year
+from autovoice.speak.text.english.rules import LETTER, Rule, apart, rule, spelled_letters
 from autovoice.speak.text.english.tables import table
 
 _FULL = tuple(table("months").values())
@@ -36,14 +36,24 @@ def _day_first(match: re.Match[str]) -> str:
     return f"{match['the'] or ''}{said}"
 
 
-def _in_figures(month: str, day: str, written_year: str, whole: str) -> str:
+def date_in_figures(month: str, day: str, written_year: str) -> str | None:
+    """Say a date; None when there is no such day. Month and day change places when they must.
+
+    >>> date_in_figures("3", "14", "2024")
+    'March fourteenth, twenty twenty-four'
+    """
     if int(month) > 12:
         month, day = day, month
     if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31):
-        return whole
+        return None
     if len(written_year) == 2:
         written_year = ("19" if int(written_year) > 50 else "20") + written_year
-    return apart(f"{_FULL[int(month) - 1]} {ordinal(day)}, {year(written_year)}")
+    return f"{_FULL[int(month) - 1]} {ordinal(day)}, {year(written_year)}"
+
+
+def _in_figures(month: str, day: str, written_year: str, whole: str) -> str:
+    words = date_in_figures(month, day, written_year)
+    return apart(words) if words else whole
 
 
 def _iso(match: re.Match[str]) -> str:
@@ -127,10 +137,13 @@ CLOCK: tuple[Rule, ...] = (
     ),
     rule(rf"(?<![\w:.])(?P<hour>1[0-2]|0?[1-9])(?P<minute>)(?P<second>)\s?{_HALF}", _time),
     rule(r"(?<=\w )(?P<half>[ap]\.\s?m\.)", _half_alone),
+    rule(rf"(?<=M{LETTER})\s*[-–]\s*(?=\w|\d)", lambda _: " to "),
+    rule(
+        r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s?[-–]\s?(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b",
+        lambda m: f"{table('days')[m[1]]} to {table('days')[m[2]]}",
+    ),
     rule(
         r"(?<![\w:.])(\d{1,3}):(\d{1,3})(?![\w:])",
         lambda m: apart(f"{cardinal(m[1])} to {cardinal(m[2])}"),
     ),
 )
-
-__all__ = ["CLOCK", "clock", "spelled_digits"]

@@ -87,16 +87,18 @@ ROMAN: tuple[Rule, ...] = (
 )
 SHORTHAND: tuple[Rule, ...] = (
     rule(
+        r"\b([A-Z]{1,3})&([A-Z]{1,3})\b",
+        lambda m: f"{spelled_letters(m[1])} and {spelled_letters(m[2])}",
+    ),
+    rule(
         r"(?P<before>\b[A-Z][a-z]+\s|\d(?:st|nd|rd|th)\s)?\bSt\.(?P<after>\s[A-Z])?",
         _saint_or_street,
     ),
     rule(r"(?P<before>\b[A-Z][a-z]+\s)?\bDr\.(?P<after>\s[A-Z])?", _doctor_or_drive),
     rule(r"\bDr\b(?=\s[A-Z])", lambda _: "Doctor"),
-    rule(r"\bMr\b", lambda _: "Mister"),
-    rule(r"\bMrs\b", lambda _: "Missus"),
+    rule(r"\bMr\b(?!\.)", lambda _: "Mister"),
+    rule(r"\bMrs\b(?!\.)", lambda _: "Missus"),
     rule(r"\b[Ph]+\.\s?D\.", lambda _: apart(spelled_letters("PHD"))),
-    rule(r"\bpp?\.\s?(?=\d)", lambda m: "pages " if m[0].startswith("pp") else "page "),
-    rule(r"\b(?:ca?|circa)\.\s?(?=\d)", lambda _: "circa "),
     rule(rf"(?<![\w.])(?:{_ABBREVIATED})(?!\w)", _abbreviation),
     # "U.S.", "J. R. R.", "e.e.": letters, each with its point.
     rule(r"(?<![\w.])(?:[A-Za-z]\.){2,}(?!\w)", _initials),
@@ -108,6 +110,8 @@ _QUOTES = str.maketrans({
     "\u202f": " ", "\u2009": " ", "ﬁ": "fi", "ﬂ": "fl", "ﬀ": "ff", "ﬃ": "ffi", "ﬄ": "ffl",
 })  # fmt: skip
 _BEFORE: tuple[Rule, ...] = (
+    rule(r"\bpp?\.\s?(?=\d)", lambda m: "pages " if m[0].startswith("pp") else "page "),
+    rule(r"\b(?:ca?|circa)\.\s?(?=\d)", lambda _: "circa "),
     rule(r"\[(?:\d{1,3}|citation needed)\]", lambda _: ""),
     rule(r"[*_]{1,3}(\S(?:[^*_\n]*\S)?)[*_]{1,3}", lambda m: m[1]),
 )
@@ -115,9 +119,10 @@ _AFTER: tuple[Rule, ...] = (
     rule(r"\s?(?:--+|—|–|(?<=\s)-(?=\s))\s?", lambda _: "—"),
     rule(r"\.\s?\.\s?\.(?:\s?\.)*", lambda _: "…"),
     rule(r"([!?])[!?]+", lambda m: "?" if "?" in m[0] else "!"),
-    rule(r"\s+", lambda _: " "),
+    rule(r"\s-(?=\w)|\s+", lambda _: " "),
+    rule(r"(?<=[(\[])\s|\s(?=[)\]])", lambda _: ""),
     rule(r"\s([,;:.!?…])", lambda m: m[1]),
-    rule(r",(?=[,;:.!?…—])|(?<=[,;:.!?…—]),|^[,;\s]+", lambda _: ""),
+    rule(r",(?=[,;:.!?…—])|(?<=[,;:.!?…—]),|(?<=[;:,])—|—(?=[,;:.!?])|^[,;\s—]+", lambda _: ""),
 )
 
 

@@ -32,7 +32,7 @@ def _name(symbol: str) -> str:
 def _emoji(match: re.Match[str]) -> str:
     said: list[str] = []
     for symbol in match[0]:
-        name = _name(symbol)
+        name = "" if symbol.isspace() else _name(symbol)
         # A row of the same face is one feeling, not five.
         if name and (not said or said[-1] != name):
             said.append(name)
