@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from autovoice.errors import InputError
+from autovoice.speak.text.espeak import PREFIX, EspeakReader
 from autovoice.speak.text.reader import Reader
+from autovoice.speak.text.spelled import SPELLED
 
-_ALIASES = {"en": "en-us", "english": "en-us"}
+_ALIASES = {"en": "en-us", "pt": "pt-br", "zh-cn": "zh", "cmn": "zh", "es-es": "es", "fr-fr": "fr",
+            "it-it": "it", "ja-jp": "ja", "hi-in": "hi"}  # fmt: skip
 
 
 def languages() -> tuple[str, ...]:
@@ -27,10 +30,12 @@ def reader_of(language: str, lexicon: Mapping[str, str]) -> Reader:
     """
     code = language.strip().lower().replace("_", "-")
     code = _ALIASES.get(code, code)
+    if code.startswith(PREFIX):
+        return EspeakReader(code.removeprefix(PREFIX), lexicon)
     if code not in _READERS:
         raise InputError(
-            f"language: found {language!r}, expected one of {', '.join(languages())}; "
-            "docs/speak-text.md says what each can do"
+            f"language: found {language!r}, expected one of {', '.join(languages())}, or "
+            f"{PREFIX}CODE where espeak-ng is installed; docs/speak-text.md says what each can do"
         )
     return _READERS[code](lexicon)
 
@@ -43,4 +48,37 @@ def _american(lexicon: Mapping[str, str]) -> Reader:
     return EnglishReader(american(), speller(), lexicon)
 
 
-_READERS: dict[str, Callable[[Mapping[str, str]], Reader]] = {"en-us": _american}
+def _mandarin(lexicon: Mapping[str, str]) -> Reader:
+    from autovoice.speak.text.asian.mandarin import MandarinReader
+
+    return MandarinReader(lexicon)
+
+
+def _japanese(lexicon: Mapping[str, str]) -> Reader:
+    from autovoice.speak.text.asian.japanese import JapaneseReader
+
+    return JapaneseReader(lexicon)
+
+
+def _hindi(lexicon: Mapping[str, str]) -> Reader:
+    from autovoice.speak.text.asian.hindi import HindiReader
+
+    return HindiReader(lexicon)
+
+
+def _spelled(language: str) -> Callable[[Mapping[str, str]], Reader]:
+    def made(lexicon: Mapping[str, str]) -> Reader:
+        from autovoice.speak.text.spelled.reader import SpelledReader
+
+        return SpelledReader(language, lexicon)
+
+    return made
+
+
+_READERS: dict[str, Callable[[Mapping[str, str]], Reader]] = {
+    "en-us": _american,
+    "hi": _hindi,
+    "ja": _japanese,
+    "zh": _mandarin,
+    **{language: _spelled(language) for language in SPELLED},
+}
