@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 Sound = Callable[[str], str | None]
+SHORTEST_STEM = 4
 _SIBILANT, _VOICELESS = "szʃʒʧʤ", "ptkfθ"
 _VOICELESS_ENDS = "pkfθʃsʧ"
 _FLAP_AFTER = "AIOWYiuæɑəɛɪɹʊʌ"
@@ -97,7 +98,7 @@ def derived(word: str, sound: Sound) -> str | None:
     """
     for suffix, said in _SUFFIXES.items():
         stem = word.removesuffix(suffix)
-        if stem == word or len(stem) < 3:
+        if stem == word or len(stem) < SHORTEST_STEM:
             continue
         for form in _stems(stem, suffix):
             found = sound(form)
@@ -105,7 +106,7 @@ def derived(word: str, sound: Sound) -> str | None:
                 return found + said
     for prefix, said in _PREFIXES.items():
         stem = word.removeprefix(prefix).lstrip("-")
-        if word.startswith(prefix) and len(stem) > 3:
+        if word.startswith(prefix) and len(stem) > SHORTEST_STEM:
             found = sound(stem)
             if found:
                 return said + found
@@ -125,12 +126,12 @@ def _stems(stem: str, suffix: str) -> Iterator[str]:
 def compound(word: str, sound: Sound) -> str | None:
     """Return the phonemes of two known words written as one, or None.
 
-    Each part has three letters or more; of several ways the one with the longest first part wins.
+    Each part has four letters or more, and no letter is doubled where they meet: with shorter
+    parts most names would be cut up. Of several ways the one with the longest first part wins.
     """
-    for cut in range(len(word) - 3, 2, -1):
-        first, second = sound(word[:cut]), None
-        if first:
-            second = sound(word[cut:])
+    for cut in range(len(word) - 4, 3, -1):
+        first = sound(word[:cut]) if word[cut - 1] != word[cut] else None
+        second = sound(word[cut:]) if first else None
         if first and second:
             return first + second.replace("ˌ", "").replace("ˈ", "ˌ")
     return None

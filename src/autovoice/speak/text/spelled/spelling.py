@@ -99,6 +99,11 @@ class Spelling:
         place = vowels[-min(back, len(vowels))]
         return said[:place] + _STRESS + said[place:]
 
+    @property
+    def links(self) -> bool:
+        """Whether words are linked (French)."""
+        return bool(self._liaison)
+
     def linked(self, word: str, following: str) -> str:
         """Return what a word says more because of the word that follows it (French liaison)."""
         if word not in self._liaison or not following or following in self._aspirated:
@@ -155,8 +160,8 @@ def read_words(
 
 def _said(token: str, before: str, spelling: Spelling) -> str:
     """Say one token: apostrophes join it, hyphens part it."""
-    if before in ("ils", "elles") and re.search("[^aeiou]ent$", token):
-        token = token[:-3] + "e"  # the plural of verbs is silent
+    if spelling.links and re.search("[^aeioum]ent$", token) and before[-1:] in ("s", "x"):
+        token = token[:-3] + "e"  # the plural of French verbs is silent
     # Typewriter Italian writes a final accent as an apostrophe.
     token = re.sub(r"(?<=[a-z]{2}[aeiou])'$", "\N{COMBINING GRAVE ACCENT}", token)
     token = unicodedata.normalize("NFC", token)
