@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 Sound = Callable[[str], str | None]
@@ -85,8 +86,11 @@ def _past_stems(word: str) -> list[str]:
 
 
 def _running_stems(word: str) -> list[str]:
-    stems = [word[:-3], word[:-3] + "e"]
-    return stems + ([word[:-4]] if word[-4:-3] == word[-5:-4] else [])
+    stem = word[:-3]
+    # "hoping" comes from "hope": one consonant after one vowel would be doubled in "hopping".
+    short = re.search("(?<![aeiou])[aeiou][^aeiouwxy]$", stem)
+    stems = [stem + "e", stem] if short else [stem, stem + "e"]
+    return stems + ([stem[:-1]] if stem[-1:] == stem[-2:-1] else [])
 
 
 def derived(word: str, sound: Sound) -> str | None:

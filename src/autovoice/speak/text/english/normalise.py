@@ -113,7 +113,7 @@ _BEFORE: tuple[Rule, ...] = (
     rule(r"\bpp?\.\s?(?=\d)", lambda m: "pages " if m[0].startswith("pp") else "page "),
     rule(r"\b(?:ca?|circa)\.\s?(?=\d)", lambda _: "circa "),
     rule(r"\[(?:\d{1,3}|citation needed)\]", lambda _: ""),
-    rule(r"[*_]{1,3}(\S(?:[^*_\n]*\S)?)[*_]{1,3}", lambda m: m[1]),
+    rule(r"(?<!\w)([*_]{1,3})(\S(?:[^*_\n]*\S)?)\1(?!\w)", lambda m: m[2]),
 )
 _AFTER: tuple[Rule, ...] = (
     rule(r"\s?(?:--+|—|–|(?<=\s)-(?=\s))\s?", lambda _: "—"),

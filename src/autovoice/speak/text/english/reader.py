@@ -183,7 +183,7 @@ class EnglishReader:
             parts = [self.word(part) or "" for part in word.split("-") if part]
             return " ".join(parts) if all(parts) else None
         found = inflected(lower, self._stem) or self._contracted(lower)
-        found = found or derived(lower, self._known) or compound(lower, self._dictionary.look_up)
+        found = found or derived(lower, self._stem) or compound(lower, self._dictionary.look_up)
         if found:
             return _one_stress(found)
         folded = unicodedata.normalize("NFKD", word.translate(_FOLDED))
