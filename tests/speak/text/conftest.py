@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autovoice.speak.text import languages
+from autovoice.speak.text import readers
 from autovoice.speak.text.english.dictionary import Dictionary
 from autovoice.speak.text.english.reader import EnglishReader
 
@@ -48,7 +48,7 @@ def reader(dictionary: Dictionary) -> EnglishReader:
 def small_english(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``utterances`` read English with the small dictionary."""
     monkeypatch.setitem(
-        languages._READERS,
+        readers._READERS,
         "en-us",
         lambda lexicon: EnglishReader(Dictionary(ENTRIES), guess, lexicon),
     )

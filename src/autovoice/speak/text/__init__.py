@@ -8,6 +8,6 @@ True
 from __future__ import annotations
 
 from autovoice.speak.text.front import MAX_PHONEMES, utterances
-from autovoice.speak.text.languages import languages
+from autovoice.speak.text.readers import languages
 
 __all__ = ["MAX_PHONEMES", "languages", "utterances"]

@@ -9,11 +9,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from autovoice.errors import InputError
-from autovoice.speak.text.languages import reader_of
 from autovoice.speak.text.lexicon import validated
 from autovoice.speak.text.marks import FIRST_MARK, Marks
 from autovoice.speak.text.pieces import pieces
 from autovoice.speak.text.reader import Reader
+from autovoice.speak.text.readers import reader_of
 from autovoice.speak.text.sentences import (
     Sentence,
     pause_after_clause_s,

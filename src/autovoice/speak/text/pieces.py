@@ -53,6 +53,7 @@ def _split_end(part: str) -> tuple[str, str]:
     cut = len(part) - 1
     while cut > 0 and cut > len(part) - 32 and unicodedata.combining(part[cut]):
         cut -= 1
+    cut -= part[cut - 1 : cut + 1] == "\r\n"
     return part[: max(cut, 0)], part[max(cut, 0) :]
 
 
