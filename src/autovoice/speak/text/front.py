@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from autovoice.errors import InputError
 from autovoice.speak.text.lexicon import validated
 from autovoice.speak.text.marks import FIRST_MARK, Marks
-from autovoice.speak.text.pieces import pieces
+from autovoice.speak.text.pieces import ascii_digits, pieces
 from autovoice.speak.text.reader import Reader
 from autovoice.speak.text.readers import reader_of
 from autovoice.speak.text.sentences import (
@@ -132,7 +132,7 @@ class _Front:
         yield from self._parts(text[cut:].strip())
 
     def _phonemes(self, text: str) -> str:
-        words = self._readable(self._reader.words(text))
+        words = self._readable(self._reader.words(ascii_digits(text)))
         return self._reader.phonemes(words, self._marks.phonemes) or ""
 
     def _readable(self, words: str) -> str:

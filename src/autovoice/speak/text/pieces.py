@@ -66,5 +66,12 @@ def cleaned(text: str) -> str:
     return "".join(c for c in text if c in _KEPT or _said(c))
 
 
+def ascii_digits(text: str) -> str:
+    """Return text with the digits of every script as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
+
+
 def _said(symbol: str) -> bool:
     return unicodedata.category(symbol) not in _DROPPED_CATEGORIES

@@ -152,8 +152,8 @@ def _point_ends(before: str, following: str) -> bool:
         return next_word.lower() in _STARTERS and last.isupper()
     if lower in _TITLES:
         numbered = lower in {"no", "art", "p", "c", "s", "ch", "sec"}
-        return not following[0].isdigit() if numbered else False
+        return not following[0].isdecimal() if numbered else False
     if lower in _MAYBE or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", last):
         return next_word.lower() in _STARTERS and next_word[:1].isupper()
     # "1. Introduction": a figure alone before the point numbers a list.
-    return not (last.isdigit() and len(last) <= 2 and before.strip() == last)
+    return not (last.isdecimal() and len(last) <= 2 and before.strip() == last)

@@ -14,7 +14,7 @@ from xml.parsers import expat
 from autovoice.errors import InputError
 from autovoice.speak.text.alphabet import checked, from_ipa
 from autovoice.speak.text.marks import Marks
-from autovoice.speak.text.pieces import cleaned
+from autovoice.speak.text.pieces import ascii_digits, cleaned
 from autovoice.speak.text.prosody import break_s, combined
 from autovoice.speak.text.reader import Reader
 
@@ -196,7 +196,7 @@ class _Document:
         self._text += self._marks.add(self._inner.strip() or given, phonemes)
 
     def _say_as(self, attributes: Mapping[str, str]) -> None:
-        kind, written = attributes.get("interpret-as", ""), " ".join(self._inner.split())
+        kind, written = attributes.get("interpret-as", ""), ascii_digits(" ".join(self._inner.split()))
         try:
             words = self._reader.say_as(kind, written, attributes.get("format", ""))
         except InputError as error:

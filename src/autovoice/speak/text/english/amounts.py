@@ -102,14 +102,14 @@ def _part_of_unit(match: re.Match[str]) -> str:
 
 
 def _is_year(digits: str) -> bool:
-    return len(digits) == 4 and digits.isdigit() and 1010 <= int(digits) <= 2099
+    return len(digits) == 4 and digits.isdecimal() and 1010 <= int(digits) <= 2099
 
 
 def _number(match: re.Match[str]) -> str:
     digits = match["amount"]
     if _is_year(digits):
         return apart(_sign(match) + year(digits))
-    if len(digits) > 1 and digits[0] == "0" and digits.isdigit():
+    if len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
         return apart(_sign(match) + spelled_digits(digits, zero="oh"))
     return apart(_sign(match) + decimal(digits))
 
@@ -128,7 +128,7 @@ def _mixed(match: re.Match[str]) -> str:
     """Say what mixes letters with digits: ``COVID-19``, ``B2B``, ``4K``, ``mp3``, ``A4``."""
     said = []
     for part in re.findall(r"[^\W\d_]+|\d+", match[0]):
-        if part.isdigit():
+        if part.isdecimal():
             said.append(year(part) if _is_year(part) else cardinal(part))
         elif len(part) <= 3 and (part.isupper() or not re.search("[aeiouy]", part.lower())):
             said.append(spelled_letters(part))

@@ -42,7 +42,7 @@ def _characters(text: str, _: str) -> str | None:
     for symbol in text:
         if symbol.isascii() and symbol.isalpha():
             said.append(spelled_letters(symbol))
-        elif symbol.isascii() and symbol.isdigit():
+        elif symbol.isascii() and symbol.isdecimal():
             said.append(spelled_digits(symbol))
         else:
             said.append(str(_NAMES.get(symbol) or table("symbols").get(symbol, " ")))

@@ -52,7 +52,7 @@ def kokoro(arpabet: list[str]) -> str:
     """
     said = ""
     for name in arpabet:
-        base, stress = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
+        base, stress = (name[:-1], name[-1]) if name[-1].isdecimal() else (name, "0")
         if base in _CONSONANTS:
             said += _CONSONANTS[base]
         elif base in _VOWELS:

@@ -29,7 +29,7 @@ def address(text: str) -> str:
     """
     said = []
     for part in re.findall(r"[^\W\d_]+|\d+|[^\w\s]|_", text):
-        if part.isdigit():
+        if part.isdecimal():
             said.append(cardinal(part) if len(part) <= 2 else spelled_digits(part))
         elif part in _MARKS:
             said.append(_MARKS[part])

@@ -131,6 +131,6 @@ class SpelledReader:
         for symbol in text.lower():
             if "a" <= symbol <= "z":
                 said.append(names[ord(symbol) - ord("a")])
-            elif symbol.isdigit():
+            elif symbol.isdecimal():
                 said.append(number_words(symbol, self._language))
         return " ".join(said)
