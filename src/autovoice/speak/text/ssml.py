@@ -196,7 +196,8 @@ class _Document:
         self._text += self._marks.add(self._inner.strip() or given, phonemes)
 
     def _say_as(self, attributes: Mapping[str, str]) -> None:
-        kind, written = attributes.get("interpret-as", ""), ascii_digits(" ".join(self._inner.split()))
+        kind = attributes.get("interpret-as", "")
+        written = ascii_digits(" ".join(self._inner.split()))
         try:
             words = self._reader.say_as(kind, written, attributes.get("format", ""))
         except InputError as error:
