@@ -124,7 +124,17 @@ def test_heteronyms_in_their_sentences(reader: EnglishReader) -> None:
         place = re.findall("[a-z']+", text.lower()).index(word)
         said.append((reader.phonemes(reader.words(text)) or "").split(" ")[place])
     right = sum(count == 0 for count in errors(said, [[way] for _, _, way in HETERONYMS]))
-    assert right >= 56
+    assert right >= 57
+
+
+def test_further_heteronyms_that_no_rule_was_made_for(reader: EnglishReader) -> None:
+    """Forty sentences written after the rules: 37 right then, two mended since."""
+    right = 0
+    for text, word, phonemes in REFERENCE["further"]:
+        place = re.findall("[a-z']+", text.lower()).index(word)
+        said = re.sub("[.,!?]", "", reader.phonemes(reader.words(text)) or "")
+        right += said.split(" ")[place] == phonemes
+    assert right >= 39
 
 
 def test_the_network_guesses_most_sounds() -> None:

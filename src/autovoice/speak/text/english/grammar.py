@@ -108,6 +108,8 @@ def _general(context: Context) -> str | None:
         return "ADJ" if _is_content(after) else "NOUN"
     if context.near(-2) in _DETERMINERS and _is_content(before) and not before.endswith("s"):
         return "VERB" if after in _OBJECTS else "NOUN"
+    if _last(context) and _is_content(before) and not before.endswith(("s", "ly")):
+        return "NOUN"  # "fresh produce."
     acts = after in _OBJECTS or _plural(before)
     return "VERB" if acts and not context.word.endswith("s") else None
 
@@ -126,9 +128,14 @@ def _plural(word: str) -> bool:
 
 def _read(context: Context) -> str | None:
     before = context.before
+    asked = before in _SUBJECTS and context.near(-2) in _HAVE
     if before in _MODALS:
         return "VERB"
-    if before in _HAVE | _BE or before in {"he", "she", "it", "got", "ever", "already", "just"}:
+    if (
+        asked
+        or before in _HAVE | _BE
+        or before in {"he", "she", "it", "got", "ever", "already", "just"}
+    ):
         return "VBD"
     return "VBD" if context.any_of(_PAST) or any(w.endswith("ed") for w in context.words) else None
 
@@ -142,7 +149,8 @@ def _lead(context: Context) -> str | None:
 def _live(context: Context) -> str | None:
     if context.before in _MODALS | _SUBJECTS or context.after in _PLACES:
         return "VERB"
-    return "VERB" if _plural(context.before) or context.before in {"people", "who"} else "ADJ"
+    people = _plural(context.before) or context.before in {"people", "who"}
+    return "VERB" if people and not _is_content(context.after) else "ADJ"
 
 
 def _lives(context: Context) -> str | None:
