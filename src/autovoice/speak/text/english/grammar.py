@@ -108,9 +108,13 @@ def _general(context: Context) -> str | None:
         return "ADJ" if _is_content(after) else "NOUN"
     if context.near(-2) in _DETERMINERS and _is_content(before) and not before.endswith("s"):
         return "VERB" if after in _OBJECTS else "NOUN"
-    if _last(context) and _is_content(before) and not before.endswith(("s", "ly")):
+    return _by_what_follows(context)
+
+
+def _by_what_follows(context: Context) -> str | None:
+    if _last(context) and _is_content(context.before) and not context.before.endswith(("s", "ly")):
         return "NOUN"  # "fresh produce."
-    acts = after in _OBJECTS or _plural(before)
+    acts = context.after in _OBJECTS or _plural(context.before)
     return "VERB" if acts and not context.word.endswith("s") else None
 
 
