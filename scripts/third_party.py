@@ -49,6 +49,8 @@ MIDDLE = """
 What AutoVoice needs at run time with the extras `server`, `train` and `eval`, as Linux and Python
 3.11 install it. All of it is permissive but for `soxr` and the libsndfile inside `soundfile`
 (LGPL-2.1-or-later) and parts of `tqdm` (MPL-2.0): separate packages, used as they are published.
+The extras `chinese` (pypinyin and rjieba, MIT) and `japanese` (pyopenjtalk-plus, MIT; SudachiPy and
+SudachiDict, Apache-2.0) are permissive too; espeak-ng (GPL-3.0) is neither required nor shipped.
 
 | package | licence | home |
 |---|---|---|

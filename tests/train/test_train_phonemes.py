@@ -76,11 +76,11 @@ def test_unknown_words_give_nothing(english: English, text: str) -> None:
     ],
 )
 def test_spelling(language: str, text: str, phonemes: str) -> None:
-    assert spelled(text, resources()["spelling"][language]) == phonemes
+    assert spelled(text, language) == phonemes
 
 
 def test_spelling_leaves_out_what_it_cannot_read() -> None:
-    assert spelled("hay 7 gatos", resources()["spelling"]["es"]) is None
+    assert spelled("hay 7 gatos", "es") is None
 
 
 def test_every_inventory_is_in_the_vocabulary_and_covers_it() -> None:

@@ -1,9 +1,8 @@
 """Phoneme sequences for Kokoro to read aloud while training: sentences, lyrics, nonsense.
 
 For training only. English comes from a dictionary in Kokoro's own phoneme alphabet (misaki's
-``us_gold.json``, Apache-2.0), read as data; Spanish, Italian and Portuguese from spelling rules
-that need not be perfect, since the sound is made from the same phonemes; other languages as
-random syllables.
+``us_gold.json``, Apache-2.0), read as data; Spanish, Italian and Portuguese from the spelling
+rules of the text front; other languages as random syllables.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import json
 import logging
 import random
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,15 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autovoice.errors import InputError
+from autovoice.speak.text.alphabet import VOWELS, vocabulary
+from autovoice.speak.text.english.dictionary import Dictionary
+from autovoice.speak.text.english.reader import EnglishReader
+from autovoice.speak.text.spelled import SPELLED, spelled
 
+__all__ = ["VOWELS", "English", "Kind", "PhonemeBank", "build", "invented", "load_bank", "spelled"]
 log = logging.getLogger(__name__)
 MIN_TOKENS = 20
 MAX_TOKENS = 150
-VOWELS = frozenset("aeiouyɑɐɒæɔəɚɛɜɨɪɯøœʊʌɤAIOQWYᵊᵻ")
-_PUNCTUATION = frozenset(";:,.!?—…")
-_ACCENTS = {"á": "a", "é": "e", "í": "i", "ó": "o", "ú": "u", "à": "a", "è": "ɛ", "ì": "i",
-            "ò": "ɔ", "ù": "u", "â": "a", "ê": "e", "ô": "o"}  # fmt: skip
-_STRESS = "ˈ"
 
 
 class Kind(IntEnum):
@@ -65,10 +63,10 @@ class PhonemeBank:
 
 
 def resources() -> dict[str, Any]:
-    """Read the vocabulary, syllable inventories, spelling rules and sentence parts."""
+    """Return the vocabulary, syllable inventories and sentence parts."""
     path = Path(__file__).with_name("phonemes.json")
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return data
+    return {"vocabulary": dict(vocabulary()), **data}
 
 
 def load_bank(path: Path) -> PhonemeBank:
@@ -91,114 +89,27 @@ def load_bank(path: Path) -> PhonemeBank:
 
 
 class English:
-    """Look English sentences up in a dictionary of Kokoro's phonemes.
+    """Look English sentences up in a dictionary of Kokoro's phonemes, without any guesses.
 
     Args:
         entries: word -> phonemes, or -> a mapping by part of speech with ``DEFAULT``.
     """
 
     def __init__(self, entries: Mapping[str, Any]) -> None:
-        self.words: dict[str, str] = {}
-        for word, value in entries.items():
-            phonemes = value["DEFAULT"] if isinstance(value, Mapping) else value
-            if phonemes:
-                self.words[word] = phonemes
+        self._dictionary = Dictionary(entries)
+        self._reader = EnglishReader(self._dictionary, None)
 
     def sentence(self, text: str) -> str | None:
         """Return the phonemes of ``text``, or None when a word is unknown."""
-        pieces = re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)*|[;:,.!?—…]|[^\s\"“”()*_'-]", text)
-        spoken: list[str] = []
-        # From the end, since "the" and "to" depend on the sound that follows.
-        for piece in reversed(pieces):
-            if piece in _PUNCTUATION:
-                spoken.append(piece)
-                continue
-            following = spoken[-1].lstrip("ˈˌ")[:1] if spoken else ""
-            phonemes = self.word(piece.replace("’", "'"), before_vowel=following in VOWELS)
-            if phonemes is None:
-                return None
-            spoken.append(phonemes)
-        return _joined(spoken[::-1])
-
-    def word(self, word: str, *, before_vowel: bool = False) -> str | None:
-        """Return one word's phonemes, weak forms of articles included; None when unknown."""
-        lower = word.lower()
-        weak = {
-            "a": "ɐ",
-            "an": "ɐn",
-            "i": "ˌI",
-            "the": "ði" if before_vowel else "ðə",
-            "to": "tʊ" if before_vowel else "tə",
-        }
-        if lower in weak:
-            return weak[lower]
-        for form in (lower, word, word.capitalize()):
-            if form in self.words:
-                return self.words[form]
-        return self._inflected(lower)
-
-    def _inflected(self, word: str) -> str | None:
-        for ending in ("'s", "s", "es", "ed", "d", "ing"):
-            stem = word.removesuffix(ending)
-            if stem == word or len(stem) < 3:
-                continue
-            found = self.words.get(stem) or (
-                self.words.get(stem + "e") if ending == "ing" else None
-            )
-            if found:
-                return found + _ending(ending, found[-1])
-        return None
-
-
-def _ending(ending: str, last: str) -> str:
-    """Return how an inflection sounds after the sound ``last``."""
-    if ending == "ing":
-        return "ɪŋ"
-    if ending in ("ed", "d"):
-        return "ᵻd" if last in "td" else "t" if last in "pkfθʃsʧ" else "d"
-    return "ᵻz" if last in "szʃʒʧʤ" else "s" if last in "ptkfθ" else "z"
-
-
-def _joined(pieces: list[str]) -> str:
-    text = ""
-    for piece in pieces:
-        text += piece if piece in _PUNCTUATION or not text else " " + piece
-    return text
-
-
-def spelled(text: str, rules: list[list[str]]) -> str | None:
-    """Read a language with regular spelling by ordered rules; None when something is left over.
-
-    Args:
-        text: a sentence.
-        rules: pattern and replacement, applied in order to each lower-case word.
-    """
-    vocabulary = resources()["vocabulary"]
-    pieces = re.findall(r"[^\W\d_]+'?|[;:,.!?]|\d", unicodedata.normalize("NFC", text).lower())
-    spoken = []
-    for piece in pieces:
-        if piece in _PUNCTUATION:
-            spoken.append(piece)
-            continue
-        # Typewriter Italian writes a final accent as an apostrophe.
-        word = re.sub(r"([aeiou])'$", r"ˈ\1", piece).rstrip("'")
-        for pattern, replacement in rules:
-            word = re.sub(pattern, replacement, word)
-        word = "".join(_STRESS + _ACCENTS[c] if c in _ACCENTS else c for c in word)
-        word = unicodedata.normalize("NFD", _stressed(word)).replace("c\u0327", "ç")
-        if any(c not in vocabulary for c in word):
+        text = re.sub(r"[\"“”()*_]", " ", text).replace("’", "'")
+        if re.search(r"[^A-Za-z\s';:,.!?—…-]", text):
             return None
-        spoken.append(word)
-    return _joined(spoken)
+        return self._reader.phonemes(text)
 
-
-def _stressed(word: str) -> str:
-    """Stress the last vowel but one, or the last before a closing consonant, if none is."""
-    vowels = [index for index, symbol in enumerate(word) if symbol in VOWELS]
-    if _STRESS in word or len(vowels) < 2:
-        return word
-    place = vowels[-2] if word[-1] in VOWELS or word[-1] in "ns" else vowels[-1]
-    return word[:place] + _STRESS + word[place:]
+    def words(self) -> dict[str, str]:
+        """Return every word that is known with its phonemes."""
+        found = ((word, self._dictionary.exact(word)) for word in self._dictionary.words())
+        return {word: phonemes for word, phonemes in found if phonemes}
 
 
 def nonsense(inventory: Mapping[str, list[str]], rng: random.Random) -> str:
@@ -212,7 +123,7 @@ def nonsense(inventory: Mapping[str, list[str]], rng: random.Random) -> str:
             onset = rng.choice(inventory["consonants"]) if rng.random() < 0.9 else ""
             coda = rng.choice(inventory["codas"]) if rng.random() < 0.3 else ""
             tone = rng.choice(inventory["tones"]) if inventory["tones"] else ""
-            mark = _STRESS if index == stressed and not tone else ""
+            mark = "ˈ" if index == stressed and not tone else ""
             word += onset + mark + rng.choice(inventory["vowels"]) + coda + tone
         words.append(word + ("," if rng.random() < 0.12 else ""))
     return " ".join(words).rstrip(",") + rng.choice(".!?.")
@@ -231,9 +142,10 @@ def templates(parts: Mapping[str, list[str]], rng: random.Random) -> Iterator[st
 
 def random_words(english: English, rng: random.Random) -> Iterator[str]:
     """String dictionary words together without end: rare sounds and clusters come up too."""
-    words = sorted(word for word in english.words if word.isalpha() and word.islower())
+    known = english.words()
+    words = sorted(word for word in known if word.isalpha() and word.islower())
     while True:
-        chosen = [english.words[rng.choice(words)] for _ in range(rng.randint(4, 14))]
+        chosen = [known[rng.choice(words)] for _ in range(rng.randint(4, 14))]
         yield " ".join(p + ("," if rng.random() < 0.1 else "") for p in chosen).rstrip(",") + "."
 
 
@@ -254,8 +166,8 @@ def build(
         text, language = row["text"], row["language"]
         if text and language.startswith("en"):
             _add(found, english.sentence(text), Kind.ENGLISH)
-        elif text and language in data["spelling"]:
-            _add(found, spelled(text, data["spelling"][language]), Kind.SPELLED)
+        elif text and language in SPELLED:
+            _add(found, spelled(text, language), Kind.SPELLED)
     made = (english.sentence(text) for text in templates(data["parts"], rng))
     _fill(found, made, Kind.TEMPLATE, each)
     _fill(found, random_words(english, rng), Kind.WORDS, each)

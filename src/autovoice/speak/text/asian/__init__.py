@@ -1,0 +1,1 @@
+"""Languages of other scripts: Mandarin, Japanese, Hindi."""

@@ -1,0 +1,1 @@
+"""English: from figures and short forms to words, from words to phonemes."""
