@@ -32,6 +32,8 @@ class Talk(Iterator[Audio]):
         cancel: asked between pieces; True stops with ``Cancelled``. Default: never.
         options: see ``SpeakOptions``.
 
+    ``said`` is what was written of the piece that came last.
+
     Raises:
         InputError: there is nothing to say, or an option cannot be used.
     """
@@ -49,6 +51,7 @@ class Talk(Iterator[Audio]):
     ) -> None:
         wanted = speak_options_from(options)
         self.voice = voice
+        self.said = ""
         self._reporter = Reporter(("speak",), listener=progress, cancel=cancel)
         self._characters = len(text) if isinstance(text, str) else None
         self._turn = turn
@@ -91,6 +94,7 @@ class Talk(Iterator[Audio]):
             while (utterance := self._following(utterances)) is not None:
                 with self._reporter.timed("total"), self._turn():
                     piece = self._speaking.say(utterance)
+                self.said = utterance.text
                 read += len(utterance.text) + 1
                 if self._characters:
                     # The end is told when it is reached: how much was written can only be guessed.
