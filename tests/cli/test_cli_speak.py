@@ -42,7 +42,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
             return Audio(np.sin(at_s * 1000).astype(np.float32)[None] * np.float32(0.3), 24_000)
 
     def make(device: str, vram: str | None) -> Engine:
-        stages = builders(speech=Listened, vocoder=lambda device: Humming())
+        stages = builders(speech=Listened, speech_vocoder=lambda device: Humming())
         return Engine(device, vram, builders=stages)
 
     monkeypatch.setattr("autovoice.cli.speak.make_engine", make)

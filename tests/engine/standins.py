@@ -196,6 +196,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "fit": lambda pitch, speaker: 12,
         "mix": mix,
         "speech": Beeps,
+        "speech_vocoder": lambda device: CurveVocoder(),
         "text": read_text,
         "carry": lambda device: lambda source, sung, pitch, near, out: np.copyto(out, sung),
     }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,10 +116,34 @@ def test_a_seed_gives_the_same(tmp_path: Path) -> None:
             noise = torch.rand(audio.samples.shape).numpy() * np.float32(0.1)
             return SimpleNamespace(samples=audio.samples + noise)
 
-    engine = Engine("cpu", data_dir=tmp_path, builders=builders(vocoder=lambda device: Noisy()))
+    engine = Engine(
+        "cpu", data_dir=tmp_path, builders=builders(speech_vocoder=lambda device: Noisy())
+    )
     one, two, three = (engine.speak(TEXT, voice(), seed=seed).samples for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, three)
+
+
+def test_a_trained_voice_speaks_with_the_decoder_it_was_trained_with() -> None:
+    used: list[str] = []
+
+    class Named(CurveVocoder):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def synthesise(self, features: Any, speaker: Any) -> Any:
+            used.append(self.name)
+            return super().synthesise(features, speaker)
+
+    made = builders(
+        vocoder=lambda device: Named("trained"), speech_vocoder=lambda device: Named("speech")
+    )
+    plain = voice().speaker
+    adapted = replace(plain, adapter={"decoder.x": np.zeros((1, 1), np.float16)})
+    for speaker in (plain, adapted):
+        speaking = Speaking(Stages("cpu", made), speaker, Reporter(("speak",)))
+        speaking.say(Utterance("hello", "hello"))
+    assert used == ["speech", "trained"]
 
 
 def test_the_lexicon_and_the_language_reach_the_text_front(engine: Engine) -> None:

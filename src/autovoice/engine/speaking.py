@@ -85,7 +85,10 @@ class Speaking:
 
         timed = self.reporter.timed
         with timed("load"):
-            front, vocoder = self.stages.speech, self.stages.vocoder
+            front = self.stages.speech
+            # What training added to a voice belongs to the decoder that it was trained with.
+            trained = bool(self.speaker.adapter)
+            vocoder = self.stages.vocoder if trained else self.stages.speech_vocoder
         torch.manual_seed(self.seed)
         with timed("prosody"):
             features = front.features(utterance, self.speaker, speed=self.speed)

@@ -205,6 +205,12 @@ def _speech(device: str) -> SpeechFront:
     return AcousticFront(device=device)
 
 
+def _speech_vocoder(device: str) -> Vocoder:
+    from autovoice.vocode.speech import speech_vocoder
+
+    return speech_vocoder(device)
+
+
 def _text(
     text: str | Iterable[str],
     *,
@@ -256,6 +262,7 @@ class Builders:
     mix: Callable[[Audio, Stems], Mixed] = _mix
     text: TextFront = _text
     speech: Callable[[str], SpeechFront] = _speech
+    speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
     join: Callable[[FloatArray, int, float], FloatArray] = _join
     limit: Callable[[FloatArray, int], FloatArray] = _limit
 
@@ -316,6 +323,12 @@ class Stages:
         """The stage that decides how phonemes are spoken."""
         speech: SpeechFront = self._get("speech", self.builders.speech, retried=True)
         return speech
+
+    @property
+    def speech_vocoder(self) -> Vocoder:
+        """The stage that makes sound of speech."""
+        vocoder: Vocoder = self._get("speech_vocoder", self.builders.speech_vocoder, retried=True)
+        return vocoder
 
     @property
     def encoders(self) -> Encoders:
