@@ -13,7 +13,8 @@ from autovoice.eval.card import Card
 from autovoice.eval.measures import MEASURES
 from autovoice.eval.report import card_page, write_card
 from autovoice.eval.scorer import Scorer
-from autovoice.eval.spoken import NO_MELODY, NO_SOURCE, whisper_language
+from autovoice.eval.spoken import NO_MELODY, NO_SOURCE, cut_at_pauses, whisper_language
+from autovoice.types import Audio
 
 
 def scorer(judging: Judging | None = None, **options: bool) -> Scorer:
@@ -84,6 +85,30 @@ def test_silence_has_no_words() -> None:
 def test_without_text_there_is_nothing_to_judge() -> None:
     with pytest.raises(InputError, match="expected what was to be said"):
         card(" \n")
+
+
+def test_long_speech_is_heard_sentence_by_sentence() -> None:
+    rate = 8_000
+    at_s = np.arange(40 * rate) / rate
+    speaking = at_s % 5.0 < 4.4  # 0.6 s of pause before each multiple of five
+    sound = (np.sin(2 * np.pi * 200 * at_s) * speaking * 0.1).astype(np.float32)
+    pieces = cut_at_pauses(Audio(sound[None], rate))
+    np.testing.assert_array_equal(np.concatenate([p.samples for p in pieces], 1)[0], sound)
+    assert max(piece.seconds for piece in pieces) <= 12.0
+    ends = np.cumsum([piece.seconds for piece in pieces])[:-1]
+    assert all(end % 5.0 > 4.4 for end in ends)
+    judging = Judging(texts=["one two three", "four five", "six seven", "eight nine"])
+    text = "One two three four five six seven eight nine."
+    found = scorer(judging).text_card(Audio(sound[None], rate), text, sung(115))
+    assert judging.asked["transcriber"] == len(pieces) == 4
+    assert found.value("cer") == 0.0
+
+
+def test_a_sound_without_pauses_is_cut_all_the_same() -> None:
+    hum = sung(110, 30.0)
+    pieces = cut_at_pauses(hum)
+    assert sum(piece.length_samples for piece in pieces) == hum.length_samples
+    assert [p.length_samples for p in cut_at_pauses(sung(110, 3.0))] == [3 * 16_000]
 
 
 def test_the_page_needs_no_source(tmp_path: Path) -> None:

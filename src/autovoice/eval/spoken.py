@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
+from scipy import ndimage
+
 from autovoice.errors import InputError
 from autovoice.eval import groups
 from autovoice.eval.card import Recording, Words
@@ -12,13 +15,14 @@ from autovoice.eval.groups import Figures
 from autovoice.eval.judges import Judges, Sound
 from autovoice.eval.measures import MEASURES
 from autovoice.eval.words import Transcript
-from autovoice.types import FloatArray
+from autovoice.types import Audio, FloatArray
 
 NO_SOURCE = "made from text: there is no source recording"
 NOT_ASKED = "not asked for"
 NO_MELODY = "made from text: no melody was wanted"
 _REASONS = {"pitch": NO_MELODY, "copy": "only for a voice copied to itself (kind copy)"}
 _MOST_TITLE = 80
+PART_S = 12.0
 
 
 def refusals() -> Figures:
@@ -51,6 +55,32 @@ def whisper_language(language: str) -> str:
     return language.lower().replace("_", "-").partition("-")[0]
 
 
+def cut_at_pauses(audio: Audio, most_s: float = PART_S) -> list[Audio]:
+    """Return the pieces of a recording, each cut in the middle of the longest pause in reach.
+
+    Pieces are half as long as ``most_s`` to ``most_s``, the last may be shorter. Without a pause
+    the quietest place is cut.
+
+    Args:
+        audio: of any length.
+        most_s: the longest piece, seconds. Default 12.
+    """
+    mono, size = audio.mono(), max(1, audio.sample_rate_hz // 100)
+    frames = mono[: len(mono) // size * size].reshape(-1, size)
+    power = np.square(frames.astype(np.float64)).mean(axis=1)
+    # How loud it is within 150 ms to both sides: least in the middle of a long pause.
+    around = ndimage.uniform_filter1d(power, 31, mode="nearest")
+    most, begin, pieces = round(most_s * 100), 0, []
+    while len(power) - begin > most:
+        reach = around[begin + most // 2 : begin + most]
+        quiet = np.flatnonzero(reach <= reach.min() * 1.001 + 1e-12)
+        end = begin + most // 2 + int(quiet[len(quiet) // 2])
+        pieces.append(audio.samples[:, begin * size : end * size])
+        begin = end
+    pieces.append(audio.samples[:, begin * size :])
+    return [Audio(piece, audio.sample_rate_hz) for piece in pieces]
+
+
 @dataclass(frozen=True, eq=False)
 class Heard:
     """Speech, and who listens to it.
@@ -74,9 +104,21 @@ class Heard:
             return groups.refused(groups.keys("words"), why_not), None
         known = whisper_language(language)
         wanted = Transcript(" ".join(text.split()), known)
-        heard = self.judges.transcripts(self.output, known)
+        heard = self._transcripts(known)
         figures, words, _ = groups.words(heard, (wanted, wanted))
         return figures, words
+
+    def _transcripts(self, language: str) -> tuple[Transcript, Transcript]:
+        """Write down sentence by sentence: Whisper leaves out what lies beside a cut, and more."""
+        parts = [
+            self.judges.transcripts(Sound(part), language)
+            for part in cut_at_pauses(self.output.audio)
+        ]
+        beam, greedy = (
+            Transcript(" ".join(each.text for each in column), language)
+            for column in zip(*parts, strict=True)
+        )
+        return beam, greedy
 
     def similarity(self) -> Figures:
         """Compare the voice with the one that was wanted."""
