@@ -140,7 +140,6 @@ def test_bad_text_is_told(
     [
         (["--speed", "3"], "3.0 is not in the range"),
         (["--lang", "xx"], "language: found 'xx'"),
-        (["--lexicon", "none.txt"], "none.txt: cannot be read"),
         (["-o", "d.xyz"], "xyz"),
         (["--chapters", "--report", "R"], "--report judges one text"),
         (["--chapters", "--ssml"], "--chapters cuts plain text"),
@@ -164,15 +163,23 @@ def test_bad_options_are_told(
 
 
 def test_a_lexicon_reaches_the_engine(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path, voice_file: str
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    voice_file: str,
 ) -> None:
-    lexicon = tmp_path / "words.txt"
-    lexicon.write_text("# names\nkumo\t" + "k" * 30 + "\n", encoding="utf-8")
+    read: list[Path] = []
+
+    def read_lexicon(path: Path) -> dict[str, str]:
+        read.append(path)
+        return {"kumo": "k" * 30}
+
+    monkeypatch.setattr("autovoice.cli.speak.read_lexicon", read_lexicon)
     code, printed, _ = run(
         capfd, "speak", "kumo", "--voice", voice_file, "-o", tmp_path / "d.wav", "--json",
-        "--lexicon", lexicon,
+        "--lexicon", tmp_path / "words.txt",
     )  # fmt: skip
-    assert code == 0
+    assert (code, read) == (0, [tmp_path / "words.txt"])
     assert json.loads(printed)["seconds"] == pytest.approx(3.25, abs=0.05)
 
 

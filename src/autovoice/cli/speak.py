@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +87,6 @@ def speak(  # noqa: PLR0917 - one argument for each option of the command
     sentence by sentence in constant memory, and the file appears when it is whole.
     """
     from autovoice.cli import spoken
-    from autovoice.cli.lexicon import read_lexicon
     from autovoice.config import speak_options_from
     from autovoice.engine.speaking import checked_text
 
@@ -128,6 +129,16 @@ def read_input() -> str:
         raise InputError(
             f"text: found bytes that are no UTF-8 at place {error.start}; save the text as UTF-8"
         ) from error
+
+
+def read_lexicon(path: Path) -> Mapping[str, str]:
+    """Read a file of pronunciations.
+
+    Raises:
+        InputError: it cannot be read, or holds phonemes that are not known.
+    """
+    read: Callable[[Path], Mapping[str, str]] = import_module("autovoice.speak.text.lexicon").read
+    return read(path)
 
 
 def fetch_weights() -> None:

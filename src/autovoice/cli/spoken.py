@@ -94,7 +94,8 @@ class Order:
         """
         from autovoice import io
 
-        if chapters and (self.options["ssml"] or self.text.lstrip().startswith("<speak")):
+        markup = self.options["ssml"] or self.text.lstrip().startswith(("<speak", "<?xml"))
+        if chapters and markup:
             raise InputError("--chapters cuts plain text: found markup; leave out --chapters")
         io.Writer(self.output, RATE_HZ, 1)
         if self.output.is_dir():

@@ -47,12 +47,12 @@ def text_record(text: str) -> Recording:
 
 
 def whisper_language(language: str) -> str:
-    """Return the code by which Whisper knows a language: the part before the country.
+    """Return the code by which Whisper knows a language: without country, and who reads it.
 
-    >>> whisper_language("en-us"), whisper_language("pt_BR")
-    ('en', 'pt')
+    >>> whisper_language("en-us"), whisper_language("pt_BR"), whisper_language("espeak:de")
+    ('en', 'pt', 'de')
     """
-    return language.lower().replace("_", "-").partition("-")[0]
+    return language.lower().rpartition(":")[2].replace("_", "-").partition("-")[0]
 
 
 def cut_at_pauses(audio: Audio, most_s: float = PART_S) -> list[Audio]:
