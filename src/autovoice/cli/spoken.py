@@ -94,7 +94,7 @@ class Order:
         """
         from autovoice import io
 
-        markup = self.options["ssml"] or self.text.lstrip().startswith(("<speak", "<?xml"))
+        markup = self.options["ssml"] or self.text.lstrip().startswith(("<speak", "<?xml", "<!DOCTYPE"))
         if chapters and markup:
             raise InputError("--chapters cuts plain text: found markup; leave out --chapters")
         io.Writer(self.output, RATE_HZ, 1)

@@ -55,7 +55,7 @@ class Talk(Iterator[Audio]):
         self._reporter = Reporter(("speak",), listener=progress, cancel=cancel)
         self._characters = len(text) if isinstance(text, str) else None
         self._turn = turn
-        with turn() as stages:
+        with turn() as stages, self._reporter.timed("text"):
             utterances = said(
                 stages.builders.text(
                     checked_text(text),
