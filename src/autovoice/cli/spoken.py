@@ -24,6 +24,7 @@ RATE_HZ = 24_000
 # So much of the beginning is judged; more of it is not kept in memory.
 JUDGED_S = 60.0
 _LABEL_CHARACTERS = 60
+_MARKUP = ("<speak", "<?xml", "<!DOCTYPE")
 
 
 @dataclass
@@ -94,8 +95,7 @@ class Order:
         """
         from autovoice import io
 
-        markup = self.options["ssml"] or self.text.lstrip().startswith(("<speak", "<?xml", "<!DOCTYPE"))
-        if chapters and markup:
+        if chapters and (self.options["ssml"] or self.text.lstrip().startswith(_MARKUP)):
             raise InputError("--chapters cuts plain text: found markup; leave out --chapters")
         io.Writer(self.output, RATE_HZ, 1)
         if self.output.is_dir():
