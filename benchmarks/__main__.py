@@ -1,8 +1,8 @@
 """Measure on this machine and write docs/benchmarks.md.
 
-python -m benchmarks [demo] [startup] [long] [protocol]
+python -m benchmarks [demo] [startup] [long] [speech] [spoken] [protocol]
 
-Without names all are run; ``protocol`` needs the evaluation audio.
+Without names all are run; ``spoken`` and ``protocol`` need the evaluation audio.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import page, protocol, songs, startup
+from benchmarks import page, protocol, songs, speech, spoken, startup
 from benchmarks.machine import ROOT, about, use_cores
 
 log = logging.getLogger("benchmarks")
@@ -35,9 +35,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     "demo": lambda chosen: songs.demo(runs=chosen.runs, device=chosen.device),
     "startup": lambda _: startup.startup(),
     "long": lambda chosen: songs.long(minutes=chosen.minutes, device=chosen.device),
+    "speech": lambda chosen: speech.speech(threads=chosen.cores),
+    "spoken": lambda chosen: spoken.spoken(chosen.eval_folder, device=chosen.device),
     "protocol": _protocol,
 }
 
+NEED_AUDIO = ("spoken", "protocol")
 OPTIONS = ("runs", "minutes", "cores", "device", "pairs")
 
 
@@ -72,8 +75,8 @@ def main(words: Sequence[str] | None = None) -> None:
     chosen = arguments(words)
     use_cores(chosen.cores)
     for name in chosen.names or BENCHMARKS:
-        if name == "protocol" and not chosen.eval_folder.is_dir():
-            log.warning("protocol: left out, as %s is not there", chosen.eval_folder)
+        if name in NEED_AUDIO and not chosen.eval_folder.is_dir():
+            log.warning("%s: left out, as %s is not there", name, chosen.eval_folder)
             continue
         log.info("%s: measuring", name)
         section = BENCHMARKS[name](chosen)

@@ -25,6 +25,7 @@ MUST_JUDGE: dict[Kind, tuple[str, ...]] = {
     "song": ("pitch_rmse_hz", "similarity_target"),
     "speech": ("pitch_rmse_hz", "similarity_target"),
     "copy": ("pitch_rmse_hz", "stoi"),
+    "text": ("similarity_target", "cer"),
 }
 MOST_PAGE_MB = 3.0
 # What a browser would fetch. Links that a person may follow are no part of the page.

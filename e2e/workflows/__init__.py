@@ -13,5 +13,6 @@ WORKFLOWS: tuple[Workflow, ...] = (
     Workflow("voice made from 30 s", voice.__doc__ or "", voice.from_30_s),
     Workflow("voice made from 60 s", voice.__doc__ or "", voice.from_60_s),
     Workflow("copy synthesis", own_voice.__doc__ or "", own_voice.run),
-    Workflow("text to speech", speak.__doc__ or "", speak.run),
+    Workflow("text to speech", speak.run.__doc__ or "", speak.run),
+    Workflow("text to speech, cloned voice", speak.run_cloned.__doc__ or "", speak.run_cloned),
 )

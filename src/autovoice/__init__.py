@@ -33,7 +33,7 @@ _HOMES = {
     "WeightsError": "errors",
 }
 
-__all__ = [*_HOMES, "__version__", "convert"]  # noqa: PLE0604 - the keys are names
+__all__ = [*_HOMES, "__version__", "convert", "speak"]  # noqa: PLE0604 - the keys are names
 
 
 def convert(
@@ -60,6 +60,31 @@ def convert(
     return conversion.scored_by(judge, target.embedding)
 
 
+def speak(
+    text: Any, voice: Any, *, device: str = "auto", vram_bytes: Any = None, **options: Any
+) -> Any:
+    """Say a text in a voice.
+
+    For many calls keep an ``Engine``; for long texts use its ``speak_stream``.
+
+    Args:
+        text: text, or lines of it.
+        voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+        device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
+        vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
+        options: ``speed``, ``language``, ``lexicon`` and more: as for ``Engine.speak``.
+
+    Returns:
+        ``Audio``, 24 kHz mono, with ``save(path)``.
+
+    Raises:
+        AutoVoiceError: see ``Engine.speak``.
+    """
+    return (
+        import_module("autovoice.engine").Engine(device, vram_bytes).speak(text, voice, **options)
+    )
+
+
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
@@ -74,7 +99,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keep ``autovoice.convert`` the function when the room of that name is imported.
+    """Keep ``autovoice.convert`` and ``speak`` the functions when the rooms are imported.
 
     Importing a submodule sets it as an attribute of its package, which would hide the function
     from the second call on; ``from autovoice.convert import ...`` does not need the attribute.

@@ -1,10 +1,11 @@
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from autovoice.engine import Conversion as Conversion
 from autovoice.engine import Engine as Engine
 from autovoice.engine import Progress as Progress
-from autovoice.engine import Song
+from autovoice.engine import Song, Speech, Text
 from autovoice.engine.progress import Cancel, Listener
 from autovoice.errors import AutoVoiceError as AutoVoiceError
 from autovoice.errors import Cancelled as Cancelled
@@ -32,3 +33,17 @@ def convert(
     progress: Listener | None = None,
     cancel: Cancel | None = None,
 ) -> Conversion: ...
+def speak(
+    text: Text,
+    voice: str | Path | Voice | Audio,
+    *,
+    device: str = "auto",
+    vram_bytes: int | str | None = None,
+    speed: float = 1.0,
+    language: str = "en-us",
+    lexicon: Mapping[str, str] | None = None,
+    ssml: bool | None = None,
+    seed: int = 0,
+    progress: Listener | None = None,
+    cancel: Cancel | None = None,
+) -> Speech: ...

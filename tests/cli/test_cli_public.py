@@ -30,6 +30,7 @@ PUBLIC = [
     "WeightsError",
     "__version__",
     "convert",
+    "speak",
 ]
 
 

@@ -15,12 +15,10 @@ from e2e.commands import Command, CommandFailed, Done
 from e2e.conversions import Job, convert
 from e2e.materials import Materials
 from e2e.records import Case
-from e2e.runner import run_one
-from e2e.setting import Setting, Workflow
-from e2e.workflows import batch, speak
+from e2e.setting import Setting
+from e2e.workflows import batch
 
 from autovoice import io
-from autovoice.cli import main as cli
 from autovoice.eval.figure import NotApplicable
 from autovoice.types import Audio
 
@@ -173,16 +171,3 @@ def test_cuts_are_as_long_as_asked_and_know_their_language(tmp_path: Path, song:
     assert materials.language(tmp_path / "another.wav") is None
     with pytest.raises(NotApplicable, match=r"1\.0 s long, 2 s are asked"):
         materials.cut(song, 0, 2)
-
-
-def test_speech_is_not_applicable_before_there_is_a_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workflow = Workflow("text to speech", "", speak.run)
-    monkeypatch.delitem(cli.COMMANDS, "speak", raising=False)
-    outcome = run_one(workflow, setting(tmp_path, Copying()))
-    assert not outcome.errored
-    assert "`autovoice speak` does not exist yet" in outcome.why
-    monkeypatch.setitem(cli.COMMANDS, "speak", ("autovoice.cli.speak", ""))
-    spoken = run_one(workflow, setting(tmp_path, Copying(silent=True)))
-    assert failed(spoken.cases[0]) == {"output: exists"}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autovoice.engine import Builders
-from autovoice.errors import ResourceError
+from autovoice.errors import InputError, ResourceError
+from autovoice.speak.utterance import Utterance
 from autovoice.types import Analysis, Audio, Content, Curve, FloatArray, Pitch, Speaker, Stems
 from autovoice.voices import Encoders, Voice, VoiceHeader
 
@@ -139,6 +140,46 @@ def encoders(device: str = "cpu") -> Encoders:
     )
 
 
+class Beeps:
+    """Speech: a tenth of a second of sound for each phoneme; ``!`` is silent. May fail as a GPU."""
+
+    def __init__(self, device: str = "cpu", full: str = "") -> None:
+        self.device, self.full = device, full
+
+    def features(self, utterance: Utterance, speaker: Speaker, *, speed: float) -> Any:
+        if self.full and self.device.startswith(self.full):
+            import torch
+
+            raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
+        seconds = len(utterance.phonemes) / 10 / speed / utterance.speed
+        frames = round(seconds * 80)
+        loud = 0.0 if utterance.phonemes == "!" else 0.5
+        return Analysis(
+            Pitch(np.zeros(frames, np.float32), np.ones(frames, np.float32), 1 / 80),
+            Content(np.zeros((1, round(seconds * 50), 1), np.float32), (6,)),
+            Curve(np.full(frames, loud, np.float32), 1 / 80),
+            Curve(np.ones(frames, np.float32), 0.01),
+            seconds,
+        )
+
+
+def read_text(
+    text: str | Iterable[str],
+    *,
+    language: str,
+    lexicon: Mapping[str, str] | None,
+    ssml: bool | None,
+) -> Iterator[Utterance]:
+    """Read lines, or sentences that end with a stop: their letters are the phonemes."""
+    if language != "en-us":
+        raise InputError(f"language: found {language!r}, expected en-us")
+    for part in text.split(".") if isinstance(text, str) else text:
+        words = part.strip()
+        if words.strip("?,; "):
+            said = (lexicon or {}).get(words, words)
+            yield Utterance(words, said, pause_s=0.25)
+
+
 def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
     """Return stand-ins for every stage."""
     kept = carrier or Carrier()
@@ -154,6 +195,9 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "activity": activity,
         "fit": lambda pitch, speaker: 12,
         "mix": mix,
+        "speech": Beeps,
+        "speech_vocoder": lambda device: CurveVocoder(),
+        "text": read_text,
         "carry": lambda device: lambda source, sung, pitch, near, out: np.copyto(out, sung),
     }
     return Builders(**{**made, **others})

@@ -26,6 +26,7 @@ PUBLIC = {
     "WeightsError",
     "__version__",
     "convert",
+    "speak",
 }
 
 
@@ -63,5 +64,7 @@ def test_the_types_of_every_name_are_stated() -> None:
 
 def test_importing_the_room_does_not_hide_the_function() -> None:
     importlib.import_module("autovoice.convert.fit")
-    assert callable(autovoice.convert)
-    assert autovoice.convert.__module__ == "autovoice"
+    importlib.import_module("autovoice.speak.utterance")
+    for function in (autovoice.convert, autovoice.speak):
+        assert callable(function)
+        assert function.__module__ == "autovoice"

@@ -126,6 +126,37 @@ class Judge:
         )
         return {"page": str(page), "json": str(figures), "gates": gates_line(card)}
 
+    def write_spoken(
+        self, output: Audio, text: str, folder: Path, name: str, *, language: str
+    ) -> dict[str, str]:
+        """Write ``<name>.html`` and ``<name>.card.json`` of speech that was made from text.
+
+        Args:
+            output: what is judged, about a minute.
+            text: what was to be said in it.
+            folder, name: where, and the files' name.
+            language: of the text.
+
+        Returns:
+            What ``--json`` tells of the card.
+
+        Raises:
+            AutoVoiceError: it cannot be made or written.
+        """
+        scorer, reference = self._loaded()
+        names = (f"{name} by {self._name}", reference.name)
+        card = scorer.text_card(output, text, reference.voice, language=language, names=names)
+        page, figures = write_report(
+            card,
+            folder,
+            name,
+            f"{name}.card.json",
+            output=output,
+            source=None,
+            reference=reference.recording,
+        )
+        return {"page": str(page), "json": str(figures), "gates": gates_line(card)}
+
     def _loaded(self) -> tuple[Scorer, Reference]:
         from autovoice import io
 
@@ -139,7 +170,7 @@ class Judge:
 
 
 def write_report(
-    card: Card, folder: Path, name: str, json_name: str, *, output: Audio, source: Audio,
+    card: Card, folder: Path, name: str, json_name: str, *, output: Audio, source: Audio | None,
     reference: Audio | None,
 ) -> tuple[Path, Path]:  # fmt: skip
     """Write a card as a page and as JSON, each whole or not at all.
@@ -236,7 +267,7 @@ def _missing(why: str) -> str:
 
 def _described(one: Any) -> str:
     if not one.sample_rate_hz:
-        return f"{one.name} (a stored voice)"
+        return one.name if one.name.startswith("text: ") else f"{one.name} (a stored voice)"
     return f"{one.name} ({one.seconds:.1f} s, {one.sample_rate_hz} Hz)"
 
 

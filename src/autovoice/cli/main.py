@@ -18,6 +18,7 @@ from autovoice.errors import AutoVoiceError
 # says of it; a command's module is loaded when it is run.
 COMMANDS = {
     "convert": ("autovoice.cli.convert", "Sing songs in another voice."),
+    "speak": ("autovoice.cli.speak", "Say a text in a voice."),
     "voice": ("autovoice.cli.voice", "Make, list and pass on voices."),
     "eval": ("autovoice.cli.evaluate:evaluate", "Judge how good a conversion is."),
     "train": ("autovoice.cli.train", "Train the voice model itself."),
@@ -74,7 +75,7 @@ class LazyGroup(click.Group):
 @click.option("-v", "--verbose", count=True, help="Say more on stderr (twice: everything).")
 @click.pass_context
 def autovoice(ctx: click.Context, verbose: int) -> None:
-    """Turn a song into the same song sung by another voice.
+    """Turn a song into the same song sung by another voice, and text into speech.
 
     Exit codes: 0 done, 2 usage or bad input, 3 missing weights, 4 out of resources.
     """

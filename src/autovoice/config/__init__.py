@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from autovoice.config.options import ConvertOptions, Device, Semitones, options_from
+from autovoice.config.options import (
+    ConvertOptions,
+    Device,
+    Semitones,
+    SpeakOptions,
+    options_from,
+    speak_options_from,
+)
 from autovoice.config.presets import PRESETS, Preset, PresetName, preset
 from autovoice.config.units import format_bytes, parse_bytes
 
@@ -13,8 +20,10 @@ __all__ = [
     "Preset",
     "PresetName",
     "Semitones",
+    "SpeakOptions",
     "format_bytes",
     "options_from",
     "parse_bytes",
     "preset",
+    "speak_options_from",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -54,23 +54,61 @@ class ConvertOptions(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
 
 
+class SpeakOptions(BaseModel):
+    """Options of speech; unknown keys are errors.
+
+    Args:
+        speed: factor on the rate of speech, 0.5 to 2; the pitch stays.
+        language: of the text, such as ``en-us``.
+        ssml: the text is markup; None to look whether it begins with ``<speak``.
+        seed: seed of every random number, 0 to 2^63 - 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    speed: Annotated[float, Field(ge=0.5, le=2.0, allow_inf_nan=False)] = 1.0
+    language: Annotated[str, Field(min_length=1, max_length=32, strict=True)] = "en-us"
+    ssml: Annotated[bool, Field(strict=True)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
+
+
+Options = TypeVar("Options", ConvertOptions, SpeakOptions)
+
+
 def options_from(values: Mapping[str, Any]) -> ConvertOptions:
-    """Check options and return them.
+    """Check the options of a conversion and return them.
 
     Raises:
         InputError: an option is unknown or out of range; the message names each.
     """
+    return _checked(ConvertOptions, values)
+
+
+def speak_options_from(values: Mapping[str, Any]) -> SpeakOptions:
+    """Check the options of speech and return them.
+
+    Raises:
+        InputError: an option is unknown or out of range; the message names each.
+    """
+    return _checked(SpeakOptions, values)
+
+
+def _checked(model: type[Options], values: Mapping[str, Any]) -> Options:
     try:
-        return ConvertOptions.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        raise InputError("; ".join(_explain(dict(detail)) for detail in error.errors())) from None
+        raise InputError(
+            "; ".join(_explain(model, dict(detail)) for detail in error.errors())
+        ) from None
 
 
-def _explain(detail: Mapping[str, Any]) -> str:
+def _explain(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
     where = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(ConvertOptions.model_fields)
+        known = ", ".join(model.model_fields)
         return f"option {where!r} is unknown; expected one of {known}"
     if where == "semitones":
         return f"semitones: found {detail['input']!r}, expected -24 to 24 or 'auto'"
+    if where == "speed":
+        return f"speed: found {detail['input']!r}, expected 0.5 to 2"
     return f"{where}: found {detail['input']!r}: {detail['msg']}"

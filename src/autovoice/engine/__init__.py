@@ -5,8 +5,9 @@ from __future__ import annotations
 from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song
 from autovoice.engine.progress import Progress
-from autovoice.engine.results import Conversion, ConversionStems
+from autovoice.engine.results import Conversion, ConversionStems, Speech
 from autovoice.engine.stages import Builders
+from autovoice.engine.talk import Talk, Text
 from autovoice.errors import Cancelled
 
 __all__ = [
@@ -17,4 +18,7 @@ __all__ = [
     "Engine",
     "Progress",
     "Song",
+    "Speech",
+    "Talk",
+    "Text",
 ]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autovoice.config import ConvertOptions, options_from, parse_bytes, preset
 from autovoice.engine import devices
 from autovoice.engine.load import Song, load_song
 from autovoice.engine.pieces import Pieces
-from autovoice.engine.pipeline import Pipeline
+from autovoice.engine.pipeline import MODEL_HZ, Pipeline
 from autovoice.engine.progress import Cancel, Listener, Reporter
-from autovoice.engine.results import Conversion, ConversionStems
+from autovoice.engine.results import Conversion, ConversionStems, Speech
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Builders, Stages
+from autovoice.engine.talk import Talk, Text
 from autovoice.errors import ResourceError
 from autovoice.types import Audio
 from autovoice.voices import Resolver, Voice, VoiceStore, check_base
@@ -27,7 +30,7 @@ STAGES = ("read", "separate", "analyse", "convert", "mix")
 
 
 class Engine:
-    """Convert songs; networks stay loaded from call to call.
+    """Convert songs and speak texts; networks stay loaded from call to call.
 
     One conversion runs at a time; calls from several threads wait for one another.
 
@@ -134,6 +137,76 @@ class Engine:
         self._stages.mixed_precision = chosen.mixed_precision and self.device != "cpu"
         return Pipeline(self._stages, chosen, reporter, wanted.seed, self._scratch, pieces=pieces)
 
+    def speak(
+        self, text: Text, voice: str | Path | Voice | Audio, *, speed: float = 1.0,
+        language: str = "en-us", lexicon: Mapping[str, str] | None = None, **options: Any,
+    ) -> Speech:  # fmt: skip
+        """Say a text in a voice; see ``speak_stream`` for what may be asked.
+
+        Returns:
+            24 kHz mono. A book does not fit into memory so: use ``speak_stream``.
+
+        Raises:
+            AutoVoiceError: see ``speak_stream``.
+        """
+        target = self.voice(voice)
+        talk = self.speak_stream(
+            text, target, speed=speed, language=language, lexicon=lexicon, **options
+        )
+        pieces = [piece.samples for piece in talk]
+        return Speech(
+            np.concatenate(pieces, axis=1),
+            MODEL_HZ,
+            voice=target.name,
+            device=self.device,
+            sentences=len(pieces),
+            timings=dict(talk.timings),
+            notes=talk.notes,
+        )
+
+    def speak_stream(
+        self, text: Text, voice: str | Path | Voice | Audio, *, speed: float = 1.0,
+        language: str = "en-us", lexicon: Mapping[str, str] | None = None, **options: Any,
+    ) -> Talk:  # fmt: skip
+        """Say a text in a voice, sentence by sentence: each is there before the next is begun.
+
+        Pieces follow one another without a click, and end with their pauses. Memory does not grow
+        with the text. Between pieces the engine is free for other calls.
+
+        Args:
+            text: text, or lines of it, which are read as they are needed.
+            voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+            speed: factor on the rate of speech, 0.5 to 2; the pitch stays. Default 1.
+            language: of the text. Default ``en-us``.
+            lexicon: phonemes of words, in Kokoro's alphabet. Default none.
+            options: ``ssml`` (None: look), ``seed`` (0), ``progress`` and ``cancel`` as for
+                ``convert``; see ``SpeakOptions``.
+
+        Yields:
+            ``Audio``, 24 kHz mono.
+
+        Raises:
+            InputError: the text, the voice or an option cannot be used.
+            WeightsError: weights are missing.
+            ResourceError: memory ran out.
+            Cancelled: the caller asked to stop.
+        """
+        return Talk(
+            self._turn,
+            text,
+            self.voice(voice),
+            speed=speed,
+            language=language,
+            lexicon=lexicon,
+            **_of_a_call(options),
+        )
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[Stages]:
+        """Have the networks for one piece of work."""
+        with self._lock, _memory_errors(), self._seeded():
+            yield self._stages
+
     @contextlib.contextmanager
     def _seeded(self) -> Iterator[None]:
         """Keep the caller's random state out of the work, and the work out of it."""
@@ -150,7 +223,7 @@ def _of_a_call(options: dict[str, Any]) -> dict[str, Any]:
 
     for key in ("device", "vram_bytes"):
         if key in options:
-            raise InputError(f"option {key!r} belongs to Engine(...), not to a single conversion")
+            raise InputError(f"option {key!r} belongs to Engine(...), not to a single call")
     return options
 
 

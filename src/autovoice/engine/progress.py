@@ -15,7 +15,7 @@ class Progress:
     """One report.
 
     Args:
-        stage: ``read``, ``separate``, ``analyse``, ``convert`` or ``mix``.
+        stage: ``read``, ``separate``, ``analyse``, ``convert`` or ``mix``; of speech ``speak``.
         fraction: how much of this stage is done, 0 to 1.
         overall: how much of the whole conversion is done, 0 to 1; never falls.
         seconds_left: estimate for the whole conversion; None while nothing is known.
@@ -37,6 +37,8 @@ STAGE_SHARES: Mapping[str, float] = {
     "analyse": 0.05,
     "convert": 0.81,
     "mix": 0.03,
+    # The one stage of speech.
+    "speak": 1.0,
 }
 
 

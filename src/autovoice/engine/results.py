@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autovoice.types import Audio, FloatArray, RangeFit, ScoreCard, Stems
@@ -24,6 +24,31 @@ class ConversionStems(Stems):
     """
 
     converted: Audio
+
+
+@dataclass(frozen=True, eq=False)
+class Speech(Audio):
+    """Speech and how it came about: mono ``Audio`` at 24 kHz.
+
+    Args:
+        voice: name of the voice.
+        device: where the voice model ran in the end.
+        sentences: how many utterances it is made of.
+        timings: seconds by stage; ``load`` is reading networks in, ``total`` the whole call.
+        notes: what went otherwise than asked for, in words.
+    """
+
+    voice: str = ""
+    device: str = ""
+    sentences: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the speech; the ending chooses the format (wav, flac, mp3, ogg, opus)."""
+        from autovoice import io
+
+        return io.write(self, path)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,9 @@ This is the only place that names the implementations: to replace a stage, chang
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.types import (
@@ -24,6 +25,7 @@ from autovoice.types import (
 )
 
 if TYPE_CHECKING:
+    from autovoice.speak.utterance import Utterance
     from autovoice.voices import Encoders
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,13 @@ class Converter(Protocol):
         """Return what the vocoder reads."""
 
 
+class SpeechFront(Protocol):
+    """Decide how phonemes are spoken."""
+
+    def features(self, utterance: Utterance, speaker: Speaker, *, speed: float) -> Any:
+        """Return what the vocoder reads."""
+
+
 class Vocoder(Protocol):
     """Make sound of features."""
 
@@ -76,6 +85,20 @@ class Carry(Protocol):
         out: FloatArray,
     ) -> None:
         """Write to ``out``; ``nearness`` is the cosine of the two voices' embeddings."""
+
+
+class TextFront(Protocol):
+    """Read text: sentences and their phonemes, one after another, never all at once."""
+
+    def __call__(
+        self,
+        text: str | Iterable[str],
+        *,
+        language: str,
+        lexicon: Mapping[str, str] | None,
+        ssml: bool | None,
+    ) -> Iterator[Utterance]:
+        """Yield what is to be said."""
 
 
 class Mixed(Protocol):
@@ -176,6 +199,44 @@ def _mix(converted: Audio, stems: Stems) -> Mixed:
     return mixdown(converted, stems)
 
 
+def _speech(device: str) -> SpeechFront:
+    from autovoice.speak.acoustic import AcousticFront
+
+    return AcousticFront(device=device)
+
+
+def _speech_vocoder(device: str) -> Vocoder:
+    from autovoice.vocode.speech import speech_vocoder
+
+    return speech_vocoder(device)
+
+
+def _text(
+    text: str | Iterable[str],
+    *,
+    language: str,
+    lexicon: Mapping[str, str] | None,
+    ssml: bool | None,
+) -> Iterator[Utterance]:
+    front = import_module("autovoice.speak.text")
+    read: Iterator[Utterance] = front.utterances(
+        text, language=language, lexicon=lexicon, ssml=ssml
+    )
+    return read
+
+
+def _join(samples: FloatArray, sample_rate_hz: int, pause_s: float) -> FloatArray:
+    from autovoice.speak.joins import joinable
+
+    return joinable(samples, sample_rate_hz, pause_s)
+
+
+def _limit(samples: FloatArray, sample_rate_hz: int) -> FloatArray:
+    from autovoice.mix.limiter import limit
+
+    return limit(samples, sample_rate_hz)
+
+
 def _encoders(device: str) -> Encoders:
     from autovoice.voices import encoders_on
 
@@ -199,6 +260,11 @@ class Builders:
     fit: Callable[[Pitch, Speaker], int] = _fit
     compare: Callable[[Pitch, Speaker, int], RangeFit] = _compare
     mix: Callable[[Audio, Stems], Mixed] = _mix
+    text: TextFront = _text
+    speech: Callable[[str], SpeechFront] = _speech
+    speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
+    join: Callable[[FloatArray, int, float], FloatArray] = _join
+    limit: Callable[[FloatArray, int], FloatArray] = _limit
 
 
 @dataclass
@@ -250,6 +316,18 @@ class Stages:
     def vocoder(self) -> Vocoder:
         """The stage that makes sound."""
         vocoder: Vocoder = self._get("vocoder", self.builders.vocoder, retried=True)
+        return vocoder
+
+    @property
+    def speech(self) -> SpeechFront:
+        """The stage that decides how phonemes are spoken."""
+        speech: SpeechFront = self._get("speech", self.builders.speech, retried=True)
+        return speech
+
+    @property
+    def speech_vocoder(self) -> Vocoder:
+        """The stage that makes sound of speech."""
+        vocoder: Vocoder = self._get("speech_vocoder", self.builders.speech_vocoder, retried=True)
         return vocoder
 
     @property

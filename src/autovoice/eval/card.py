@@ -13,8 +13,9 @@ from autovoice.eval.figure import Figure
 from autovoice.eval.measures import BY_KEY
 from autovoice.types import RangeFit
 
-# song: singing, scored against a speech reference; speech: both speak; copy: a voice to itself.
-Kind = Literal["song", "speech", "copy"]
+# song: singing, scored against a speech reference; speech: both speak; copy: a voice to itself;
+# text: speech that was made from text, without a source.
+Kind = Literal["song", "speech", "copy", "text"]
 Status = Literal["pass", "fail", "not applicable"]
 # Bumped when a figure changes its meaning, so that old results are not compared unawares.
 FORMAT = 1

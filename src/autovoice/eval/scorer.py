@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-from autovoice.eval import groups
+from autovoice.eval import groups, spoken
 from autovoice.eval.cache import Cache, content_hash
 from autovoice.eval.card import Card, Kind, Melody, Phrase, Words
 from autovoice.eval.figure import Figure
@@ -152,6 +152,55 @@ class Scorer:
         self._measure(replace(case, kind=kind, semitones=semitones, language=language), sheet)
         sheet.timings["total"] = round(time.perf_counter() - begin_s, 4)
         return self._finished(Card(*records, kind, semitones, span, {}), sheet)
+
+    def text_card(
+        self,
+        output: Audio,
+        text: str,
+        reference: Audio | FloatArray,
+        *,
+        language: str = "en",
+        names: tuple[str, str] = ("output", "reference"),
+    ) -> Card:
+        """Judge speech that was made from text.
+
+        What needs a source recording (melody, gaps, copies) is on the card with the reason why it
+        has no number.
+
+        Args:
+            output: the speech; all of it is judged, so give a minute rather than a book.
+            text: what was to be said in it; figures and abbreviations count as errors where
+                Whisper writes them otherwise.
+            reference: a recording of the voice of 3 s or more, or its speaker embedding, ``[256]``.
+            language: of the text. Default ``en``.
+            names: what the card calls output and reference.
+
+        Raises:
+            InputError: no text, or a language that is unknown to Whisper.
+            WeightsError: weights cannot be had.
+            AutoVoiceError: the ``eval`` extra is not installed.
+        """
+        begin_s, sheet = time.perf_counter(), _Sheet(figures=spoken.refusals())
+        source = spoken.text_record(text)
+        output = prepared(output, "output", sheet.notes)
+        if isinstance(reference, Audio):
+            reference = prepared(reference, "reference", sheet.notes)
+        ours, _, wanted = described(output, output, reference, (names[0], "", names[1]))
+        heard = spoken.Heard(
+            self._judges, Sound(output), _part(reference, MOST_S), _part(reference, SAMPLE_S)
+        )
+        with sheet.timed("words"):
+            found, sheet.words = heard.words(text, language, asked=self.words)
+            sheet.figures |= found
+        with sheet.timed("similarity"):
+            sheet.figures |= heard.similarity()
+        with sheet.timed("naturalness"):
+            sheet.figures |= heard.opinions(asked=self.naturalness)
+        with sheet.timed("level"):
+            sheet.figures |= heard.levels()
+        sheet.timings["total"] = round(time.perf_counter() - begin_s, 4)
+        card = Card(ours, source, wanted, "text", 0.0, (0.0, output.seconds), {})
+        return self._finished(card, sheet)
 
     def _finished(self, card: Card, sheet: _Sheet) -> Card:
         """Return the card with all that was found, figures in the order of the table."""

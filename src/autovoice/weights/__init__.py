@@ -97,7 +97,7 @@ def registry() -> Mapping[str, Model]:
 
 
 def needed_by(command: str) -> tuple[str, ...]:
-    """Return the names that a command (``convert``, ``eval``, ``demo``) cannot do without."""
+    """Return the names that a command (``convert``, ``speak``, ``eval``) cannot do without."""
     return load_catalogue().needed_by(command)
 
 

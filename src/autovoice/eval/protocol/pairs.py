@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from autovoice.errors import InputError
-from autovoice.eval.card import Kind
 from autovoice.eval.protocol.items import Item
 
+PairKind = Literal["song", "speech", "copy"]
 Group = Literal["song", "mix", "speech", "copy"]
 # How tables call them.
 GROUPS: dict[Group, str] = {
@@ -34,7 +34,7 @@ class Pair:
 
     source: Item
     target: Item
-    kind: Kind
+    kind: PairKind
     separate: bool = False
 
     @property

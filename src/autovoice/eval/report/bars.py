@@ -15,6 +15,7 @@ from autovoice.eval.report.svg import group, label, line, tag
 LIMITS: dict[Kind, tuple[tuple[float, str], ...]] = {
     "song": ((0.74, "sung against spoken"),),
     "speech": ((0.96, "spoken against spoken"),),
+    "text": ((0.96, "spoken against spoken"),),
     "copy": ((0.90, "sung against sung"), (0.96, "spoken against spoken")),
 }
 _WIDTH = 1000.0

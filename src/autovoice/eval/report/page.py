@@ -28,6 +28,7 @@ _KINDS: dict[Kind, str] = {
     "song": "song: singing, judged against a speech reference",
     "speech": "speech to speech",
     "copy": "copy synthesis: a voice converted to itself",
+    "text": "text to speech: words against the text, voice against the reference",
 }
 _LEAST_S = 0.01
 
@@ -58,7 +59,7 @@ def write_card(
     name: str,
     *,
     output: Audio,
-    source: Audio,
+    source: Audio | None,
     reference: Audio | None,
 ) -> Path:
     """Write the page of a card, ``<folder>/<name>.html``, under 3 MB whatever the length.
@@ -69,7 +70,8 @@ def write_card(
         card: the figures.
         folder: is created if need be.
         name: file name without suffix.
-        output, source: the whole recordings, any rates, on the same time.
+        output, source: the whole recordings, any rates, on the same time; no source where the
+            output was made from text.
         reference: the whole reference; its most active half minute can be heard. None for none.
 
     Returns:
@@ -85,7 +87,7 @@ def write_card(
     return write_text(folder / f"{name}.html", text)
 
 
-def card_page(card: Card, *, output: Audio, source: Audio, reference: Audio | None) -> str:
+def card_page(card: Card, *, output: Audio, source: Audio | None, reference: Audio | None) -> str:
     """Return the page that ``write_card`` writes; the same card gives the same page."""
     axis = _axis(card)
     phrases = _phrases(card)
@@ -155,7 +157,7 @@ def _described(recording: Recording) -> str:
     # Isolated, so that a name written from right to left leaves the rest in order.
     name = f"\u2068{recording.name}\u2069"
     if recording.channels == 0:
-        return f"{name}, a stored voice"
+        return name if recording.name.startswith("text: ") else f"{name}, a stored voice"
     sound = {1: "mono", 2: "stereo"}.get(recording.channels, f"{recording.channels} channels")
     rate = f"{recording.sample_rate_hz / 1000:g}\u00a0kHz"
     return f"{name}, {clock(recording.seconds, 0.1)}, {rate}, {sound}"
@@ -176,13 +178,12 @@ def _verdict(gates: tuple[Gate, ...]) -> str:
 
 
 def _players(
-    card: Card, axis: TimeAxis, output: Audio, source: Audio, reference: Audio | None
+    card: Card, axis: TimeAxis, output: Audio, source: Audio | None, reference: Audio | None
 ) -> list[Player]:
     span = (axis.start_s, axis.end_s)
-    clips = [
-        Clip("source", card.source.name, cut(source, *span), axis.start_s),
-        Clip("output", card.output.name, cut(output, *span), axis.start_s),
-    ]
+    clips = [Clip("output", card.output.name, cut(output, *span), axis.start_s)]
+    if source is not None:
+        clips.insert(0, Clip("source", card.source.name, cut(source, *span), axis.start_s))
     if reference is not None:
         clips.append(reference_clip(card.reference.name, reference))
     return players(clips)
@@ -198,8 +199,8 @@ def _pitch(card: Card, axis: TimeAxis) -> Markup | None:
     return pitch_plot(replace(card.melody, **curves), axis, card.span_s[0])
 
 
-def _spectrograms(axis: TimeAxis, source: Audio, output: Audio) -> Mapping[str, Any]:
-    sounds = {"source": source, "output": output}
+def _spectrograms(axis: TimeAxis, source: Audio | None, output: Audio) -> Mapping[str, Any]:
+    sounds = {"output": output} if source is None else {"source": source, "output": output}
     pictures = {name: spectrogram(audio, axis) for name, audio in sounds.items()}
     top_db = loudest_db(list(pictures.values()))
     return {

@@ -38,6 +38,7 @@ _KEY_FIGURES: dict[Kind, tuple[str, ...]] = {
         "pitch_rmse_hz",
         "length_error_samples",
     ),
+    "text": ("similarity_target", "cer", "distillmos", "loudness_lufs"),
     "copy": ("stoi", "estoi", "mr_stft", "similarity_target", "pitch_median_cents", "cer"),
 }
 
@@ -148,5 +149,7 @@ def _note(card: Card, key: str) -> str:
         "pitch_median_cents": ("pitch_within_50_cents", "{} within 50 cents"),
     }
     other, words = others.get(key, ("", ""))
+    if key == "distillmos" and card.kind == "text":
+        other, words = "distillmos_reference", "the reference reads {}"
     text = figure_text(card, other) if other else ""
     return words.format(text) if text else ""
