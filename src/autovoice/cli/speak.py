@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,8 +136,9 @@ def read_lexicon(path: Path) -> Mapping[str, str]:
     Raises:
         InputError: it cannot be read, or holds phonemes that are not known.
     """
-    read: Callable[[Path], Mapping[str, str]] = import_module("autovoice.speak.text.lexicon").read
-    return read(path)
+    from autovoice.speak.text import lexicon
+
+    return lexicon.read(path)
 
 
 def fetch_weights() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.types import (
@@ -218,11 +217,9 @@ def _text(
     lexicon: Mapping[str, str] | None,
     ssml: bool | None,
 ) -> Iterator[Utterance]:
-    front = import_module("autovoice.speak.text")
-    read: Iterator[Utterance] = front.utterances(
-        text, language=language, lexicon=lexicon, ssml=ssml
-    )
-    return read
+    from autovoice.speak.text import utterances
+
+    return utterances(text, language=language, lexicon=lexicon, ssml=ssml)
 
 
 def _join(samples: FloatArray, sample_rate_hz: int, pause_s: float) -> FloatArray:
