@@ -82,6 +82,29 @@ def test_the_table_goes_between_the_markers(found: dict[str, Any], tmp_path: Pat
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("seconds", [None, 12.0, 30.0])
+def test_a_full_run_goes_to_a_file_of_its_own(
+    seconds: float | None, found: dict[str, Any], tmp_path: Path
+) -> None:
+    page, source = tmp_path / "evaluation-full.md", tmp_path / "results.json"
+    page.write_text(f"{BEGIN}{END}", encoding="utf-8")
+    found["settings"] |= {"pairs": "full", "seconds": seconds}
+    source.write_text(json.dumps(found), encoding="utf-8")
+    main([str(source), "--page", str(page), "--folder", str(tmp_path)])
+    assert "- device: cpu" in page.read_text(encoding="utf-8")
+    assert (tmp_path / "evaluation-full.json").is_file()
+
+
+def test_a_full_run_of_very_short_cuts_is_not_published(
+    found: dict[str, Any], tmp_path: Path
+) -> None:
+    source = tmp_path / "results.json"
+    found["settings"] |= {"pairs": "full", "seconds": 3.0}
+    source.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"found 3\.0, expected 12 at least"):
+        main([str(source), "--page", str(tmp_path / "page.md"), "--folder", str(tmp_path)])
+
+
 def test_a_page_without_markers_is_refused(found: dict[str, Any]) -> None:
     for page in ("no markers", f"{END} {BEGIN}", f"{BEGIN} {END} {BEGIN} {END}"):
         with pytest.raises(SystemExit, match="once each"):
@@ -92,14 +115,14 @@ def test_a_page_without_markers_is_refused(found: dict[str, Any]) -> None:
     ("part", "key", "value", "message"),
     [
         ("counts", "failed", 1, "1 pairs of the run failed"),
-        ("settings", "pairs", "full", "--pairs: found full, expected quick"),
+        ("settings", "pairs", "some", "--pairs: found some, expected quick or full"),
         ("settings", "seconds", 5.0, "--seconds: found 5.0, expected 12"),
         ("settings", "only", ["a*"], "--only left pairs out"),
         ("about", "commit", "abc, def", r"rows of several commits \(abc, def\)"),
         ("about", "commit", "abc with changes", "changes that are in no commit"),
     ],
 )
-def test_only_a_whole_quick_run_of_one_commit_is_published(
+def test_only_a_whole_run_of_one_commit_is_published(
     part: str, key: str, value: object, message: str, found: dict[str, Any], tmp_path: Path
 ) -> None:
     page = tmp_path / "evaluation.md"

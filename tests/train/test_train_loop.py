@@ -21,8 +21,8 @@ from autovoice.train.trainer import CRITICS_ALONE, Trainer
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
-    "asr", "style", "mel_synthetic", "mel_real", "pitch", "octave", "words", "voice", "colour",
-    "leak", "norm",
+    "asr", "style", "mel_synthetic", "mel_real", "peaks", "pitch", "octave", "words", "voice",
+    "colour", "leak", "norm",
 }  # fmt: skip
 
 

@@ -95,15 +95,7 @@ def test_the_imposed_pitch_is_sung(
     ("semitones", "wanted_hz"),
     [
         (0, 220.0),
-        pytest.param(
-            12,
-            440.0,
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="the voice model sings some frames at 440 Hz an octave off",
-            ),
-        ),
+        (12, 440.0),
     ],
 )
 def test_the_imposed_pitch_is_sung_in_its_octave(
