@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from autovoice.engine.speaking import checked_text
@@ -52,7 +53,9 @@ class SpeechRequest(BaseModel):
 
 def _encodable(value: object) -> object:
     if isinstance(value, str) and value.lower() == "aac":
-        raise ValueError("aac cannot be encoded here; take mp3, opus, flac, wav or pcm")
+        raise PydanticCustomError(
+            "no_encoder", "aac cannot be encoded here; take mp3, opus, flac, wav or pcm"
+        )
     return value
 
 
