@@ -170,7 +170,7 @@ def test_a_speech_that_was_broken_off_goes_on_from_its_sentences(bench: Bench) -
 
 def test_a_text_without_words_is_an_error_of_the_text(bench: Bench) -> None:
     text = bench.song.with_suffix(".txt")
-    text.write_text("?!", encoding="utf-8")
+    text.write_text(". . .", encoding="utf-8")
     task = replace(bench.task(kind="speech", **WORDS), inputs=[text])
     with pytest.raises(InputError, match="nothing that can be spoken"):
         bench.runner.run(task, PaperDesk())
