@@ -56,6 +56,15 @@ def test_the_stream_gives_what_the_call_gives(engine: Engine) -> None:
     np.testing.assert_array_equal(np.concatenate([p.samples for p in pieces], 1), whole.samples)
 
 
+def test_what_was_spoken_before_is_left_out(engine: Engine) -> None:
+    pieces = list(engine.speak_stream(TEXT, voice()))
+    rest = list(engine.speak_stream(TEXT, voice(), skip=1))
+    assert len(rest) == 2
+    for left, piece in zip(rest, pieces[1:], strict=True):
+        np.testing.assert_array_equal(left.samples, piece.samples)
+    assert list(engine.speak_stream(TEXT, voice(), skip=3)) == []
+
+
 def test_a_sentence_is_heard_before_the_next_is_read(tmp_path: Path) -> None:
     read: list[str] = []
     made: list[str] = []

@@ -151,13 +151,6 @@ def test_pages(desk: ApiDesk) -> None:
     assert desk.client.get(f"{JOBS}?state=done").json()["jobs"] == []
 
 
-def test_speech_is_not_there_yet(desk: ApiDesk) -> None:
-    for url in ("/api/v1/synthesize", "/v1/audio/speech"):
-        answer = desk.client.post(url, json={"input": "hello", "voice": "kumo", "model": "tts-1"})
-        refused(answer, 501, "speech_not_available")
-        assert answer.json()["error"]["code"] == "speech_not_available"
-
-
 def test_health_and_version(desk: ApiDesk) -> None:
     for url in ("/health/live", "/v2/health/live"):
         assert desk.client.get(url).json() == {"status": "live"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from autovoice.engine import Engine
 from autovoice.errors import Cancelled, InputError, VoiceError
 from autovoice.server.files import FileStore
 from autovoice.server.settings import Settings
+from autovoice.server.sound import read_piece
 from autovoice.server.work import real
 from autovoice.server.work.pieces import FolderPieces
 from autovoice.server.work.real import CheckedSamples, EngineRunner
@@ -137,6 +139,41 @@ def test_a_song_that_is_too_long_is_refused_while_decoding(bench: Bench) -> None
     bench.runner._settings = bench.settings
     with pytest.raises(InputError, match=r"^mine\.wav: .*30"):
         bench.runner.run(bench.task(name="mine.wav"), PaperDesk())
+
+
+WORDS = {"language": "en-us", "speed": 1.0, "ssml": None, "format": "wav"}
+
+
+def test_a_speech_that_was_broken_off_goes_on_from_its_sentences(bench: Bench) -> None:
+    text = bench.song.with_suffix(".txt")
+    text.write_text("it was cold. nobody spoke. then the wind came", encoding="utf-8")
+    task = replace(bench.task(kind="speech", **WORDS), inputs=[text])
+    whole = bench.runner.run(task, PaperDesk())
+    wanted = io.read(bench.store.path("jobs/aa/job/1/speech.wav"))
+    assert whole.result["pieces"] == 3
+    assert whole.audio_s == whole.result["seconds"] == wanted.seconds
+    bench.store.remove("jobs/aa/job")
+    with pytest.raises(Cancelled):
+        bench.runner.run(task, PaperDesk(stop_after=2))
+    desk = PaperDesk()
+    again = bench.runner.run(replace(task, attempt=2), desk)
+    assert desk.done == [(3, None)]
+    assert again.result["files"] == {"speech": "2/speech.wav"}
+    found = io.read(bench.store.path("jobs/aa/job/2/speech.wav"))
+    assert np.array_equal(found.samples, wanted.samples)
+    # What a caller hears meanwhile is the same, and needs no file.
+    heard = bench.runner.run(replace(task, kind="speech.stream", attempt=3), PaperDesk())
+    assert heard.result["files"] == {}
+    sound = b"".join(read_piece(task.pieces, index) for index in range(3))
+    assert len(sound) == 2 * wanted.samples.shape[1]
+
+
+def test_a_text_without_words_is_an_error_of_the_text(bench: Bench) -> None:
+    text = bench.song.with_suffix(".txt")
+    text.write_text(". . .", encoding="utf-8")
+    task = replace(bench.task(kind="speech", **WORDS), inputs=[text])
+    with pytest.raises(InputError, match="nothing that can be spoken"):
+        bench.runner.run(task, PaperDesk())
 
 
 @pytest.mark.parametrize("voice", ["song.wav", "../user/x", "nobody"])

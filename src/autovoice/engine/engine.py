@@ -179,8 +179,8 @@ class Engine:
             speed: factor on the rate of speech, 0.5 to 2; the pitch stays. Default 1.
             language: of the text. Default ``en-us``.
             lexicon: phonemes of words, in Kokoro's alphabet. Default none.
-            options: ``ssml`` (None: look), ``seed`` (0), ``progress`` and ``cancel`` as for
-                ``convert``; see ``SpeakOptions``.
+            options: ``ssml`` (None: look) and ``seed`` (0), see ``SpeakOptions``; ``skip``: so many
+                sentences were spoken before (0); ``progress`` and ``cancel`` as for ``convert``.
 
         Yields:
             ``Audio``, 24 kHz mono.

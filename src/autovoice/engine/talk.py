@@ -28,6 +28,7 @@ class Talk(Iterator[Audio]):
         text: text or lines of it.
         voice: who speaks.
         lexicon: phonemes of words. Default none.
+        skip: so many sentences at the beginning are left out, as they were spoken before.
         progress: gets a ``Progress`` after each piece, where the length of the text is known.
         cancel: asked between pieces; True stops with ``Cancelled``. Default: never.
         options: see ``SpeakOptions``.
@@ -45,6 +46,7 @@ class Talk(Iterator[Audio]):
         voice: Voice,
         *,
         lexicon: Mapping[str, str] | None = None,
+        skip: int = 0,
         progress: Listener | None = None,
         cancel: Cancel | None = None,
         **options: Any,
@@ -68,7 +70,7 @@ class Talk(Iterator[Audio]):
             self._speaking = Speaking(
                 stages, speaker, self._reporter, float(wanted.speed), wanted.seed
             )
-        self._pieces = self._run(utterances)
+        self._pieces = self._run(utterances, skip)
 
     @property
     def sentences(self) -> int:
@@ -88,10 +90,13 @@ class Talk(Iterator[Audio]):
     def __next__(self) -> Audio:
         return next(self._pieces)
 
-    def _run(self, utterances: Iterator[Utterance]) -> Iterator[Audio]:
+    def _run(self, utterances: Iterator[Utterance], skip: int) -> Iterator[Audio]:
         read = 0
         with self._reporter.stage("speak"):
             while (utterance := self._following(utterances)) is not None:
+                if skip > 0:
+                    skip, read = skip - 1, read + len(utterance.text) + 1
+                    continue
                 with self._reporter.timed("total"), self._turn():
                     piece = self._speaking.say(utterance)
                 self.said = utterance.text

@@ -55,6 +55,8 @@ class Settings(BaseModel):
         allowed_hosts: further names under which an open service may be addressed.
         max_upload_bytes: of one request's files. Default 256 MiB.
         max_audio_s: decoded length of a song. Default 1200 (20 minutes).
+        max_text_characters: of a text to speak. Default 100,000, about two hours.
+        speech_wait_s: how long a caller of ``/v1/audio/speech`` waits for a worker. Default 30.
         max_queued: jobs waiting or running; above it 503. Default 1000.
         max_streams: live sessions at once. Default 1000.
         storage_bytes: budget of all files. Default 50 GiB.
@@ -86,6 +88,8 @@ class Settings(BaseModel):
     allowed_hosts: tuple[str, ...] = ()
     max_upload_bytes: Annotated[int, Field(ge=1 << 10)] = 256 << 20
     max_audio_s: Positive = 1200.0
+    max_text_characters: Count = 100_000
+    speech_wait_s: Positive = 30.0
     max_queued: Count = 1000
     max_streams: Annotated[int, Field(ge=0)] = 1000
     storage_bytes: Annotated[int, Field(ge=0)] = 50 << 30

@@ -12,11 +12,11 @@ from autovoice.server.api.service import Service, service_of
 from autovoice.server.keys import ANYBODY, Caller
 
 
-def allowed(scope: str) -> Callable[[Request], Awaitable[Caller]]:
-    """Return a dependency that yields the caller, if the key has the scope.
+def allowed(*scopes: str) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that yields the caller, if the key has one of the scopes.
 
     Args:
-        scope: one of ``keys.SCOPES``.
+        scopes: of ``keys.SCOPES``.
     """
 
     async def check(request: Request) -> Caller:
@@ -30,8 +30,9 @@ def allowed(scope: str) -> Callable[[Request], Awaitable[Caller]]:
                 close=True,
             )  # fmt: skip
         request.state.caller = caller.id
-        if scope not in caller.scopes:
-            raise ApiError(403, "scope_missing", f"this key lacks the scope {scope!r}", close=True)
+        if caller.scopes.isdisjoint(scopes):
+            wanted = " or ".join(map(repr, scopes))
+            raise ApiError(403, "scope_missing", f"this key lacks the scope {wanted}", close=True)
         wait_s = service.rates.take(caller.id)
         if wait_s:
             raise ApiError(

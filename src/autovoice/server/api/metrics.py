@@ -47,6 +47,7 @@ REQUEST_BOUNDS = (
     60.0,
 )
 CHUNK_BOUNDS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5, 1.0)
+SPEECH_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 HISTOGRAMS = {
     "job_duration_seconds": ("From the first attempt to the end.", ("kind",)),
     "job_queue_wait_seconds": ("From submission to the first attempt.", ("kind",)),
@@ -87,6 +88,11 @@ class Metrics:
         self.chunk = Histogram(
             "autovoice_stream_chunk_seconds", "From a chunk in to its sound out.",
             buckets=CHUNK_BOUNDS, registry=self.registry,
+        )  # fmt: skip
+        self.first_speech = Histogram(
+            "autovoice_speech_first_sound_seconds",
+            "From a request of /v1/audio/speech to the first byte of its answer.",
+            buckets=SPEECH_BOUNDS, registry=self.registry,
         )  # fmt: skip
         self.underruns = Counter(
             "autovoice_stream_underruns", "Chunks that came out later than real time.",

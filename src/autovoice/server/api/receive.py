@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -190,6 +192,31 @@ async def receive_form(request: Request, service: Service, *, most_files: int = 
             await run_in_threadpool(_discard, service, receiver.form)
             raise ApiError(400, "bad_form", "the form is cut off", close=True)
     return receiver.form
+
+
+async def receive_json(request: Request, service: Service, most_bytes: int) -> dict[str, Any]:
+    """Receive a JSON object.
+
+    Args:
+        request: whose body it is.
+        service: its deadlines hold here too.
+        most_bytes: longest body.
+
+    Raises:
+        ApiError: 400 no object, 408 too slow, 413 too long.
+    """
+    content = bytearray()
+    async for block in _blocks(request, service):
+        content += block
+        if len(content) > most_bytes:
+            raise ApiError(413, "fields_too_large", "the request is too long", close=True)
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ApiError(400, "bad_json", "found no JSON object, expected one")
+    return values
 
 
 def _discard(service: Service, form: Form) -> None:

@@ -22,6 +22,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     "mp3": "audio/mpeg",
     "ogg": "audio/ogg",
     "opus": "audio/ogg",
+    "pcm": "audio/pcm",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
 }
@@ -179,7 +180,7 @@ def job_body(job: Job) -> JobBody:
 def _links(job: Job, files: Mapping[str, str]) -> dict[str, Any]:
     base = f"/api/v1/jobs/{job.id}"
     links: dict[str, Any] = {"self": base, "events": f"{base}/events"}
-    if "cover" in files:
+    if "cover" in files or "speech" in files:
         links["result"] = f"{base}/result"
     if job.state == "done":
         links["report"] = f"{base}/report"

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, case, or_, select, update
 
 from autovoice.server.database import Database
 from autovoice.server.jobs import tallies
@@ -21,6 +21,7 @@ from autovoice.server.jobs.records import (
     FAILED,
     QUEUED,
     RUNNING,
+    SPOKEN_NOW,
     Job,
     Lease,
     Observation,
@@ -45,6 +46,8 @@ class LeaseDesk:
 
     def claim(self, worker: str, lease_s: float) -> Lease | None:
         """Take the oldest job that nobody has, or whose worker has been silent for too long.
+
+        Speech that a caller waits for comes before all else.
 
         A job that was taken ``attempts`` times without a step forward fails instead, so that one
         that kills its worker cannot stop the others.
@@ -267,10 +270,11 @@ class LeaseDesk:
 def _next(connection: Connection, now: float) -> Job | None:
     waiting = and_(jobs.c.state == QUEUED, jobs.c.not_before <= now)
     silent = and_(jobs.c.state == RUNNING, jobs.c.lease_until < now)
+    first = case((jobs.c.kind == SPOKEN_NOW, 0), else_=1)
     query = (
         select(jobs)
         .where(or_(waiting, silent))
-        .order_by(jobs.c.created_at, jobs.c.id)
+        .order_by(first, jobs.c.created_at, jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+# Kinds of speech: kept as a file to be fetched, or heard by a caller who waits for it.
+SPEECH, SPOKEN_NOW = "speech", "speech.stream"
 ACTIVE = (QUEUED, RUNNING)
 FINISHED = (DONE, FAILED, CANCELLED)
 STATES = (*ACTIVE, *FINISHED)
@@ -20,7 +22,7 @@ class NewJob:
 
     Args:
         owner: who submits it.
-        kind: ``convert.song`` or ``voice.create``.
+        kind: ``convert.song``, ``voice.create``, ``speech`` or ``speech.stream``.
         request: what to do, checked.
         files: ids of the uploaded files, in order.
         folder: where its results go, within the data folder.

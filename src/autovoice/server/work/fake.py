@@ -1,8 +1,9 @@
 """An engine of fixed speed without any model: for load tests and for tests of the service.
 
-A chunk is 64 kB of the input; its sound is drawn from a hash of it, so that every run of a job
-gives the same bytes, whichever chunks were left by an earlier attempt. Voices whose name begins
-with ``poison-`` do harm on purpose: ``poison-error``, ``poison-sticky``, ``poison-kill``.
+A chunk is 64 kB of the input, or 100 characters of a text; its sound is drawn from a hash of it,
+so that every run of a job gives the same bytes, whichever chunks were left by an earlier attempt.
+Voices whose name begins with ``poison-`` do harm on purpose: ``poison-error``, ``poison-sticky``,
+``poison-kill``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ import os
 import signal
 import time
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from autovoice.errors import Cancelled, UnsupportedAudio
-from autovoice.server.jobs.records import Observation, Outcome
+from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outcome
 from autovoice.server.work.runner import Desk, StickyDeviceError, Task
+from autovoice.server.work.speech import Told, say
+from autovoice.types import FloatArray
 from autovoice.voices.file import write_whole
 
 CHUNK_BYTES = 64 << 10
+SENTENCE = 100
 RATE_HZ = 24_000
 STEMS = ("vocals", "backing", "converted")
 
@@ -37,6 +44,8 @@ class FakeRunner:
 
     def run(self, task: Task, desk: Desk) -> Outcome:
         """Make sound of the fixed kind."""
+        if task.kind in {SPEECH, SPOKEN_NOW}:
+            return self._speak(task, desk)
         begun = time.perf_counter()
         content = b"".join(path.read_bytes() for path in task.inputs)
         _harm(str(task.request.get("voice", "")))
@@ -63,6 +72,22 @@ class FakeRunner:
             audio_s=seconds,
             observations=(Observation("job_realtime_factor", task.kind, took / seconds),),
         )
+
+    def _speak(self, task: Task, desk: Desk) -> Outcome:
+        _harm(str(task.request.get("voice", "")))
+        text = task.inputs[0].read_text(encoding="utf-8")
+        parts = [text[at : at + SENTENCE] for at in range(0, len(text), SENTENCE)]
+
+        def speak(done: int) -> Iterator[FloatArray]:
+            for index in range(done, len(parts)):
+                if desk.stopping():
+                    raise Cancelled("the job was asked to stop")
+                time.sleep(self._chunk_s)
+                sound = hashlib.shake_256(parts[index].encode()).digest(4800)
+                yield np.frombuffer(sound, "<i2").astype(np.float32) / np.float32(32768)
+                desk.progress("speak", (index + 1) / len(parts), (index + 1) / len(parts))
+
+        return say(task, desk, speak, Told())
 
     def _chunk(self, task: Task, index: int, block: bytes) -> bytes:
         kept = task.pieces / f"{index:06d}"

@@ -25,7 +25,8 @@ class FolderPieces:
 
     def __init__(self, folder: Path, desk: Desk) -> None:
         self._folder, self._desk = folder, desk
-        self._total = self._done = 0
+        self._total: int | None = None
+        self._done = 0
 
     def expect(self, total: int) -> None:
         """Note how many there will be."""

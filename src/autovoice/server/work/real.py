@@ -13,11 +13,12 @@ import numpy as np
 
 from autovoice.errors import InputError, VoiceError
 from autovoice.server.files import FileStore, folder_bytes
-from autovoice.server.jobs.records import Observation, Outcome
+from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outcome
 from autovoice.server.settings import Settings
 from autovoice.server.voicebank import VoiceBank
 from autovoice.server.work.pieces import FolderPieces
 from autovoice.server.work.runner import Desk, StickyDeviceError, Task
+from autovoice.server.work.speech import say_by_engine
 from autovoice.types import Audio, FloatArray
 from autovoice.voices.file import write_whole
 
@@ -72,16 +73,16 @@ class EngineRunner:
         self._given = engine
 
     def load(self) -> None:
-        """Fetch missing weights, and bring all models in by converting a second of a tone."""
+        """Fetch missing weights; convert a tone and say a word, which brings all models in."""
         if self._given is None:
             from autovoice import weights
             from autovoice.engine import Engine
 
-            weights.pull(
-                [n for n in weights.needed_by("convert") if weights.status(n).state != "ready"]
-            )
+            needed = dict.fromkeys((*weights.needed_by("convert"), *weights.needed_by("speak")))
+            weights.pull([name for name in needed if weights.status(name).state != "ready"])
             self._given = Engine(self.device, self._settings.vram_bytes)
             self._given.convert((_tone(), WARM_HZ), "kumo", semitones=0)
+            self._given.speak("Hello.", "kumo")
         self.device = self._engine.device
 
     @property
@@ -92,7 +93,12 @@ class EngineRunner:
 
     def run(self, task: Task, desk: Desk) -> Outcome:
         """Do a job; see ``Runner.run``."""
-        kinds = {"convert.song": self._convert, "voice.create": self._create}
+        kinds = {
+            "convert.song": self._convert,
+            "voice.create": self._create,
+            SPEECH: self._speak,
+            SPOKEN_NOW: self._speak,
+        }
         if task.kind not in kinds:
             raise InputError(f"job kind {task.kind!r}: expected one of {', '.join(kinds)}")
         try:
@@ -168,6 +174,10 @@ class EngineRunner:
             names=(f"{song} by {voice.name}", song, voice.name),
         )
         return write_card(card, task.outputs, "card", output=output, source=source, reference=None)
+
+    def _speak(self, task: Task, desk: Desk) -> Outcome:
+        voice = self._voices.find(str(task.request["voice"]), task.owner)
+        return say_by_engine(self._engine, voice, task, desk)
 
     def _create(self, task: Task, desk: Desk) -> Outcome:
         from autovoice.voices import encoders_on, make_voice

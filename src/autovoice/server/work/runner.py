@@ -21,7 +21,7 @@ class Task:
 
     Args:
         id: of the job.
-        kind: ``convert.song`` or ``voice.create``.
+        kind: see ``NewJob``.
         owner: whose it is.
         request: what to do.
         inputs: the uploaded files.

@@ -28,16 +28,29 @@ def reader_of(language: str, lexicon: Mapping[str, str]) -> Reader:
     Raises:
         InputError: the language is unknown.
     """
-    code = language.strip().lower().replace("_", "-")
-    code = _ALIASES.get(code, code)
+    code = checked_language(language)
     if code.startswith(PREFIX):
         return EspeakReader(code.removeprefix(PREFIX), lexicon)
-    if code not in _READERS:
+    return _READERS[code](lexicon)
+
+
+def checked_language(language: str) -> str:
+    """Return the code of a language, without reading its dictionary.
+
+    Args:
+        language: a code such as "en-us", in any capitals, with - or _.
+
+    Raises:
+        InputError: the language is unknown. Whether espeak-ng knows one is not looked at.
+    """
+    code = language.strip().lower().replace("_", "-")
+    code = _ALIASES.get(code, code)
+    if code not in _READERS and not code.startswith(PREFIX):
         raise InputError(
             f"language: found {language!r}, expected one of {', '.join(languages())}, or "
             f"{PREFIX}CODE where espeak-ng is installed; docs/speak-text.md says what each can do"
         )
-    return _READERS[code](lexicon)
+    return code
 
 
 def _american(lexicon: Mapping[str, str]) -> Reader:

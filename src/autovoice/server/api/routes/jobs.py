@@ -19,11 +19,13 @@ from autovoice.server.api.schemas import MEDIA_TYPES, JobBody, job_body
 from autovoice.server.api.service import Service, service_of
 from autovoice.server.filetable import FileNotFound
 from autovoice.server.jobs import Job, NewJob
+from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW
 from autovoice.server.keys import Caller
 from autovoice.server.names import shown_name, stem_of
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
-Convert = Annotated[Caller, Depends(allowed("convert"))]
+# Jobs are seen by the key that made them, so whoever may make some may follow them.
+Maker = Annotated[Caller, Depends(allowed("convert", "voices", "speak"))]
 ALIVE_S = 15.0
 # The page of a score card needs its own styles, scripts and sounds, all within the file.
 CARD_POLICY = (
@@ -35,7 +37,7 @@ CARD_POLICY = (
 @router.get("")
 async def list_jobs(
     request: Request,
-    caller: Convert,
+    caller: Maker,
     state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -50,13 +52,13 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobBody)
-async def get_job(job_id: str, request: Request, caller: Convert) -> JobBody:
+async def get_job(job_id: str, request: Request, caller: Maker) -> JobBody:
     """Tell how far a job is."""
     return job_body(await _job(service_of(request), job_id, caller))
 
 
 @router.delete("/{job_id}", response_model=JobBody)
-async def delete_job(job_id: str, request: Request, caller: Convert) -> JSONResponse:
+async def delete_job(job_id: str, request: Request, caller: Maker) -> JSONResponse:
     """Cancel a job, within a chunk (202); or remove one that has finished, with its files (200)."""
     service = service_of(request)
     before = await _job(service, job_id, caller)
@@ -69,10 +71,12 @@ async def delete_job(job_id: str, request: Request, caller: Convert) -> JSONResp
 
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobBody)
-async def retry_job(job_id: str, request: Request, caller: Convert) -> JSONResponse:
+async def retry_job(job_id: str, request: Request, caller: Maker) -> JSONResponse:
     """Submit a job that failed or was cancelled once more, as a new job."""
     service = service_of(request)
     job = await _job(service, job_id, caller)
+    if job.kind == SPOKEN_NOW:
+        raise ApiError(409, "not_retryable", "nobody waits for this speech any more; ask again")
     if job.state not in {"failed", "cancelled"}:
         raise ApiError(
             409, "not_retryable", f"job {job.id} is {job.state}; only failed or cancelled ones are"
@@ -80,7 +84,7 @@ async def retry_job(job_id: str, request: Request, caller: Convert) -> JSONRespo
     await run_in_threadpool(service.check_capacity)
     kept = await run_in_threadpool(service.files.several, job.files)
     if len(kept) != len(job.files):
-        raise FileNotFound("the song of this job is no longer kept; upload it again")
+        raise FileNotFound("what this job was made from is no longer kept; submit it again")
     folder = service.store.new_job_folder()
     new = NewJob(job.owner, job.kind, job.request, job.files, folder, job.audio_s)
     made, _ = await run_in_threadpool(service.table.submit, new, service.limits)
@@ -89,7 +93,7 @@ async def retry_job(job_id: str, request: Request, caller: Convert) -> JSONRespo
 
 
 @router.get("/{job_id}/events")
-async def follow_job(job_id: str, request: Request, caller: Convert) -> StreamingResponse:
+async def follow_job(job_id: str, request: Request, caller: Maker) -> StreamingResponse:
     """Follow a job by server-sent events: ``job`` at each change, ``end`` at the last."""
     service = service_of(request)
     job = await _job(service, job_id, caller)
@@ -117,10 +121,11 @@ def _event(name: str, job: Job) -> str:
 
 
 @router.get("/{job_id}/result")
-async def get_result(job_id: str, request: Request, caller: Convert) -> FileResponse:
-    """Fetch the cover."""
+async def get_result(job_id: str, request: Request, caller: Maker) -> FileResponse:
+    """Fetch the cover, or the speech."""
     service = service_of(request)
-    return _file(service, await _done(service, job_id, caller), "cover")
+    job = await _done(service, job_id, caller)
+    return _file(service, job, "speech" if job.kind in {SPEECH, SPOKEN_NOW} else "cover")
 
 
 @router.get("/{job_id}/stems/{name}")
@@ -128,7 +133,7 @@ async def get_stem(
     job_id: str,
     name: Literal["vocals", "backing", "converted"],
     request: Request,
-    caller: Convert,
+    caller: Maker,
 ) -> FileResponse:
     """Fetch a stem: the old vocal, everything else, or the new vocal."""
     service = service_of(request)
@@ -139,7 +144,7 @@ async def get_stem(
 async def get_report(
     job_id: str,
     request: Request,
-    caller: Convert,
+    caller: Maker,
     format: Literal["json", "html"] = "json",  # noqa: A002 - the word callers know
 ) -> FileResponse | JSONResponse:
     """Fetch how the result was judged; as ``html`` where the job asked for a card."""

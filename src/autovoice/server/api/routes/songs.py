@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from autovoice.errors import AutoVoiceError, VoiceError
 from autovoice.server.api import intake
 from autovoice.server.api.auth import allowed
 from autovoice.server.api.errors import ApiError, as_api_error
-from autovoice.server.api.receive import Form, Upload, receive_form
+from autovoice.server.api.receive import Form, Upload, receive_form, receive_json
 from autovoice.server.api.schemas import JobBody, SongRequest, body_hash, job_body, parse
 from autovoice.server.api.service import Service, service_of
 from autovoice.server.filetable import StoredFile
@@ -53,7 +52,7 @@ async def convert_song(request: Request, caller: Convert) -> JSONResponse:
     key = intake.idempotency_key(request)
     if _is_json(request):
         await run_in_threadpool(service.check_capacity)
-        values, uploads = await _json(request), []
+        values, uploads = await receive_json(request, service, MOST_JSON_BYTES), []
     else:
         form = await receive_form(request, service)
         values, uploads = form.fields, form.uploads
@@ -113,21 +112,6 @@ def _file_body(stored: StoredFile) -> dict[str, Any]:
 
 def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
-
-
-async def _json(request: Request) -> Mapping[str, Any]:
-    content = b""
-    async for block in request.stream():
-        content += block
-        if len(content) > MOST_JSON_BYTES:
-            raise ApiError(413, "fields_too_large", "the request is too long", close=True)
-    try:
-        values = json.loads(content)
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict):
-        raise ApiError(400, "bad_json", "found no JSON object, expected one")
-    return values
 
 
 def _one(form: Form) -> Upload:
