@@ -7,13 +7,14 @@ import logging
 import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from autovoice.errors import AutoVoiceError, InputError, ResourceError
+from autovoice.cli.folders import make_folder
+from autovoice.errors import AutoVoiceError, InputError
 
 if TYPE_CHECKING:
     from autovoice.cli.cards import Judge
@@ -108,7 +109,7 @@ class Job:
             raise InputError(f"{self.output}: the output would replace the song; name another file")
         for folder in (self.output.parent, self.stems, self.report and self.report.parent):
             if folder is not None:
-                _make_folder(folder)
+                make_folder(folder)
 
     def write(self, conversion: Conversion) -> Report:
         """Write cover, stems and report, and return what to tell."""
@@ -180,17 +181,7 @@ class Job:
 
 def as_dict(conversion: Conversion, output: Path) -> dict[str, Any]:
     """Return the object that ``--json`` prints."""
-    return {
-        "output": str(output),
-        "seconds": conversion.audio.seconds,
-        "semitones": conversion.semitones,
-        "voice": conversion.voice,
-        "device": conversion.device,
-        "timings": {name: round(s, 4) for name, s in conversion.timings.items()},
-        "score": asdict(conversion.score) if conversion.score is not None else {},
-        "notes": list(conversion.notes),
-        "range": conversion.range.to_json(),
-    }
+    return {"output": str(output), **conversion.to_json()}
 
 
 def plan_jobs(
@@ -230,17 +221,6 @@ def _names(songs: Sequence[str]) -> list[str]:
             name = f"{stem}-{count}"
         names.append(name)
     return names
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"{folder}: found a file, expected a folder") from error
-    except OSError as error:
-        raise ResourceError(f"{folder}: cannot be made ({error.strerror})") from error
-    if not os.access(folder, os.W_OK):
-        raise ResourceError(f"{folder}: cannot be written; check its permissions")
 
 
 def _part(score: Mapping[str, Any], key: str, style: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from autovoice.errors import AutoVoiceError, InputError, ResourceError
+from autovoice.cli.folders import make_folder
+from autovoice.errors import AutoVoiceError, InputError
 
 if TYPE_CHECKING:
     from autovoice.cli.cards import Judge
@@ -102,7 +102,7 @@ class Order:
             raise InputError(f"{self.output}: found a folder, expected the name of a file to write")
         for folder in (self.output.parent, self.report):
             if folder is not None:
-                _make_folder(folder)
+                make_folder(folder)
 
     def speak(self, engine: Any, voice: Any) -> dict[str, Any]:
         """Write the speech and return what ``--json`` prints."""
@@ -183,14 +183,3 @@ def as_dict(order: Order, done: Spoken, voice: str, device: str) -> dict[str, An
         "timings": {name: round(s, 4) for name, s in done.timings.items()},
         "notes": list(done.notes),
     }
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"{folder}: found a file, expected a folder") from error
-    except OSError as error:
-        raise ResourceError(f"{folder}: cannot be made ({error.strerror})") from error
-    if not os.access(folder, os.W_OK):
-        raise ResourceError(f"{folder}: cannot be written; check its permissions")

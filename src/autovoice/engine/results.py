@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from autovoice.types import Audio, FloatArray, RangeFit, ScoreCard, Stems
 
@@ -76,6 +77,19 @@ class Conversion:
     notes: tuple[str, ...] = ()
     score: ScoreCard | None = None
     range: RangeFit = NOT_COMPARED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the sound, as ``--json`` and the service tell it."""
+        return {
+            "seconds": self.audio.seconds,
+            "semitones": self.semitones,
+            "voice": self.voice,
+            "device": self.device,
+            "timings": {name: round(s, 4) for name, s in self.timings.items()},
+            "score": asdict(self.score) if self.score is not None else {},
+            "notes": list(self.notes),
+            "range": self.range.to_json(),
+        }
 
     def scored_by(
         self, judge: Callable[[Audio, Audio, FloatArray, int], ScoreCard], reference: FloatArray

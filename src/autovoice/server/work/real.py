@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,13 @@ from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outco
 from autovoice.server.settings import Settings
 from autovoice.server.voicebank import VoiceBank
 from autovoice.server.work.pieces import FolderPieces
-from autovoice.server.work.runner import Desk, StickyDeviceError, Task
+from autovoice.server.work.runner import Desk, StickyDeviceError, Task, listener
 from autovoice.server.work.speech import say_by_engine
 from autovoice.types import Audio, FloatArray
 from autovoice.voices.file import write_whole
 
 if TYPE_CHECKING:
-    from autovoice.engine import Conversion, Engine, Progress
+    from autovoice.engine import Conversion, Engine
     from autovoice.voices import Encoders, Voice
 
 PREVIEW_S = 6.0
@@ -116,7 +116,7 @@ class EngineRunner:
         conversion = self._engine.convert(
             task.inputs[0],
             voice,
-            progress=_listener(desk),
+            progress=listener(desk),
             cancel=desk.stopping,
             pieces=FolderPieces(task.pieces, desk),
             max_seconds=self._settings.max_audio_s,
@@ -128,7 +128,7 @@ class EngineRunner:
         conversion = self._scored(conversion, voice)
         files = self._written(task, conversion, voice)
         took_s, sound_s = time.perf_counter() - begun, conversion.audio.seconds
-        result = {"files": files, **_told(conversion)}
+        result = {"files": files, **conversion.to_json()}
         write_whole(task.outputs / "report.json", json.dumps(result, allow_nan=False).encode())
         return Outcome(
             result,
@@ -236,26 +236,6 @@ def _tone() -> FloatArray:
     phase = np.arange(int(1.2 * WARM_HZ)) * WARM_PITCH_HZ / WARM_HZ
     tone: FloatArray = (0.3 * (phase % 1.0) - 0.15).astype(np.float32)
     return tone
-
-
-def _listener(desk: Desk) -> Callable[[Progress], None]:
-    def hear(report: Progress) -> None:
-        desk.progress(report.stage, report.fraction, report.overall)
-
-    return hear
-
-
-def _told(conversion: Conversion) -> dict[str, Any]:
-    return {
-        "seconds": conversion.audio.seconds,
-        "semitones": conversion.semitones,
-        "voice": conversion.voice,
-        "device": conversion.device,
-        "timings": {name: round(s, 4) for name, s in conversion.timings.items()},
-        "score": asdict(conversion.score) if conversion.score is not None else {},
-        "notes": list(conversion.notes),
-        "range": conversion.range.to_json(),
-    }
 
 
 def _named(report: Mapping[str, Any], task: Task) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.errors import ResourceError
 from autovoice.server.jobs.records import Outcome
+
+if TYPE_CHECKING:
+    from autovoice.engine import Progress
 
 
 class StickyDeviceError(ResourceError):
@@ -84,3 +87,12 @@ class Runner(Protocol):
             ResourceError, WeightsError: may work later.
         """
         ...
+
+
+def listener(desk: Desk) -> Callable[[Progress], None]:
+    """Return what passes an engine's reports on to the desk."""
+
+    def hear(report: Progress) -> None:
+        desk.progress(report.stage, report.fraction, report.overall)
+
+    return hear

@@ -14,11 +14,11 @@ from autovoice.server.files import folder_bytes
 from autovoice.server.jobs.records import SPOKEN_NOW, Observation, Outcome
 from autovoice.server.sound import SPEECH_HZ, STREAMED, piece_name
 from autovoice.server.work.pieces import FolderPieces
-from autovoice.server.work.runner import Desk, Task
+from autovoice.server.work.runner import Desk, Task, listener
 from autovoice.types import FloatArray
 
 if TYPE_CHECKING:
-    from autovoice.engine import Engine, Progress
+    from autovoice.engine import Engine
     from autovoice.voices import Voice
 
 # Called with the number of pieces that are there already; yields those that follow, ``[T]`` at
@@ -87,9 +87,6 @@ def say_by_engine(engine: Engine, voice: Voice, task: Task, desk: Desk) -> Outco
     request, told = task.request, Told()
     text = task.inputs[0].read_text(encoding="utf-8")
 
-    def hear(report: Progress) -> None:
-        desk.progress(report.stage, report.fraction, report.overall)
-
     def speak(done: int) -> Iterator[FloatArray]:
         talk = engine.speak_stream(
             text,
@@ -99,7 +96,7 @@ def say_by_engine(engine: Engine, voice: Voice, task: Task, desk: Desk) -> Outco
             ssml=request["ssml"],
             seed=request["seed"],
             skip=done,
-            progress=hear,
+            progress=listener(desk),
             cancel=desk.stopping,
         )
         for piece in talk:
