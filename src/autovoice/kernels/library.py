@@ -1,0 +1,86 @@
+"""Where ops are declared, and the compiled kernels loaded beside them.
+
+The schema and the reference live in Python, for every device; the compiled library adds
+implementations for CUDA through LibTorch's stable ABI, so that one file serves many releases of
+PyTorch. It needs a PyTorch that is built for CUDA, and is not touched elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+log = logging.getLogger(__name__)
+NAMESPACE = "autovoice"
+_LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
+_NAMES: list[str] = []
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """What runs an op on a CUDA device, and why.
+
+    Args:
+        op: its name.
+        kind: ``cuda`` or ``reference``.
+        reason: one clause for people.
+    """
+
+    op: str
+    kind: str
+    reason: str
+
+
+def declare(schema: str, reference: Callable[..., Any], fake: Callable[..., Any]) -> None:
+    """Declare an op.
+
+    Args:
+        schema: as ``torch.library`` reads it, without the namespace.
+        reference: runs it on any device.
+        fake: returns empty tensors of the right shapes, for tracing.
+    """
+    name = schema.partition("(")[0]
+    library: Any = _LIBRARY
+    library.define(schema)
+    library.impl(name, reference, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=_LIBRARY)
+    _NAMES.append(name)
+
+
+def compiled_file() -> Path | None:
+    """Return the compiled library beside the package, if it was built."""
+    found = sorted(Path(__file__).resolve().parents[1].glob("_cuda*.so"))
+    return found[0] if found else None
+
+
+@cache
+def load() -> tuple[bool, str]:
+    """Load the compiled library where it can be used; tell whether it was, and why not."""
+    if torch.version.cuda is None:
+        return False, "this PyTorch is built without CUDA"
+    file = compiled_file()
+    if file is None:
+        return False, "no compiled extension was installed"
+    try:
+        torch.ops.load_library(str(file))  # type: ignore[no-untyped-call]
+    except OSError as error:
+        reason = f"the compiled extension does not load: {error}"
+        log.warning("%s; going on without it", reason)
+        return False, reason
+    return True, f"{file.name} is loaded"
+
+
+def implementations() -> tuple[Implementation, ...]:
+    """Say for every op what would run it on a CUDA device."""
+    _, reason = load()
+    found = []
+    for name in _NAMES:
+        has = torch._C._dispatch_has_kernel_for_dispatch_key(f"{NAMESPACE}::{name}", "CUDA")
+        found.append(Implementation(name, "cuda" if has else "reference", reason))
+    return tuple(found)
