@@ -354,7 +354,8 @@ bool launched_some(const StyleConvArgs& p, int activation, size_t most, int proc
   const auto enough = [&](int rows) { return divided_up(p.rows_out, rows) * others >= processors / 2; };
   return (enough(128) && launched<128, 128, 2, 4>(p, activation, most, stream)) ||
          (enough(64) && launched<64, 128, 2, 4>(p, activation, most, stream)) ||
-         launched<32, 128, 2, 4>(p, activation, most, stream);
+         launched<32, 128, 2, 4>(p, activation, most, stream) ||
+         launched<16, 128, 1, 8>(p, activation, most, stream);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ class Converter(NetworkStage):
         super().__init__(device=device, mixed_precision=mixed_precision, cpu_fallback=cpu_fallback)
         self.adapter = ContentAdapter()
         self.adapter.load_state_dict(tensors or weights.voice_model("adapter"))
-        self.add_network(self.adapter)
+        self.add_network(self.adapter, half=True)
         self.adapted = Adapted(self.adapter, "content.")
 
     def convert(
@@ -77,5 +77,10 @@ class Converter(NetworkStage):
 
     def _run(self, stacked: FloatArray, frames: int) -> FloatArray:
         features = torch.from_numpy(stacked).to(self.device)[None]
-        asr: FloatArray = self.adapter(features, frames)[0].float().cpu().numpy()
+
+        def work(content: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.adapter(content.to(self.adapter.inward.weight.dtype), frames)
+            return made.float()
+
+        asr: FloatArray = self.graphs(f"adapt {frames}", work, features)[0].cpu().numpy()
         return asr

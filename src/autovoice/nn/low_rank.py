@@ -103,14 +103,17 @@ class Adapted:
         self._worn: Arrays = {}
         self._own: dict[str, Tensor] = {}
 
-    def wear(self, adapter: Arrays) -> None:
+    def wear(self, adapter: Arrays) -> bool:
         """Wear the additions of a voice; an empty adapter takes them off.
+
+        Returns:
+            Whether weights changed.
 
         Raises:
             VoiceError: they do not fit this network; it stays as it was.
         """
         if adapter is self._worn or not (adapter or self._worn):
-            return
+            return False
         begin = len(self.prefix)
         mine = {k[begin:]: v for k, v in adapter.items() if k.startswith(self.prefix)}
         targets = dict(self.network.named_parameters())
@@ -122,6 +125,7 @@ class Adapted:
             for name, change in changes.items():
                 targets[name].copy_(self._own[name] + change)
         self._worn = adapter
+        return True
 
 
 def deltas(tensors: Arrays, targets: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

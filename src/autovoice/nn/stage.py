@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from autovoice.errors import ResourceError
+from autovoice.nn.graphs import GraphCache
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -38,11 +39,26 @@ class NetworkStage:
         self.device = torch.device(device)
         self.mixed_precision = mixed_precision
         self.cpu_fallback = cpu_fallback
+        self.graphs = GraphCache()
         self._networks: list[nn.Module] = []
+        self._halved: set[nn.Module] = set()
 
-    def add_network(self, network: nn.Module) -> None:
-        """Take over a network: inference only, on this stage's device."""
-        self._networks.append(network.eval().requires_grad_(False).to(self.device))
+    def add_network(self, network: nn.Module, *, half: bool = False) -> None:
+        """Take over a network: inference only, on this stage's device.
+
+        Args:
+            network: it casts its input to the type of its weights, where that matters.
+            half: keep its weights in half precision while it is on a GPU.
+        """
+        self._networks.append(network.eval().requires_grad_(False))
+        if half:
+            self._halved.add(network)
+        self._place(network)
+
+    def _place(self, network: nn.Module) -> None:
+        network.to(self.device)
+        if network in self._halved:
+            network.to(torch.float16 if self.device.type == "cuda" else torch.float32)
 
     def guarded(self, work: Callable[[], T], *, shrink: Callable[[], bool] | None = None) -> T:
         """Run ``work`` without gradients; on out-of-memory make it smaller, then use the CPU.
@@ -68,8 +84,9 @@ class NetworkStage:
     def to(self, device: str | torch.device) -> None:
         """Move every network to ``device``."""
         self.device = torch.device(device)
+        self.graphs.clear()
         for network in self._networks:
-            network.to(self.device)
+            self._place(network)
 
     def _make_room(self, reason: str, shrink: Callable[[], bool] | None) -> None:
         """Prepare another try with less memory, or give up with ``ResourceError``."""

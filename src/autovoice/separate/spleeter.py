@@ -88,7 +88,7 @@ class Spleeter(NetworkStage):
         tensors = tensors or weights.tensors("spleeter-2stems")
         self.networks = {stem: _network(tensors, stem) for stem in ("vocals", "backing")}
         for network in self.networks.values():
-            self.add_network(network)
+            self.add_network(network, half=True)
 
     def separate(self, audio: Audio, *, progress: Progress | None = None) -> Stems:
         """Return vocals and backing; see ``Separator.separate``."""
@@ -171,11 +171,17 @@ class Spleeter(NetworkStage):
         frames = magnitude.shape[-1]
         padded = functional.pad(magnitude.transpose(1, 2), (0, 0, 0, -frames % STRIDE))[None]
         # Both estimates are mask x magnitude, so the magnitude cancels in the ratio.
+        share: Tensor = self.graphs("mask", self._share, padded)[0, :, :frames]
+        return share.transpose(1, 2)
+
+    def _share(self, magnitude: Tensor) -> Tensor:
+        """Return the vocals' share of ``[1, 2, T, F]``, T a multiple of 64."""
         vocals, backing = (
-            network(padded)[0, :, :frames].float().square() for network in self.networks.values()
+            network(magnitude.to(network.final.weight.dtype)).float().square()
+            for network in self.networks.values()
         )
         share: Tensor = (vocals + EPS) / (vocals + backing + 2 * EPS)
-        return share.transpose(1, 2)
+        return share
 
     def _shrink(self) -> bool:
         """Halve the chunk; False when it is as short as it can be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
@@ -15,6 +16,9 @@ from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroD
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Audio, FloatArray, Speaker
+from autovoice.vocode.accelerated import AcceleratedDecoder, can_accelerate
+
+log = logging.getLogger(__name__)
 
 
 class Features(Protocol):
@@ -60,6 +64,17 @@ class Vocoder(NetworkStage):
         self.network.load_state_dict(dict(tensors or _default_tensors()))
         self.add_network(self.network)
         self.adapted = Adapted(self.network, "decoder.")
+        self._fast = self._accelerated()
+
+    def to(self, device: str | torch.device) -> None:
+        """Move the decoder to ``device``."""
+        super().to(device)
+        self._fast = self._accelerated()
+
+    def _accelerated(self) -> AcceleratedDecoder | None:
+        usable, reason = can_accelerate(self.device)
+        log.info("decoder: %s", reason)
+        return AcceleratedDecoder(self.network) if usable else None
 
     def synthesise(self, features: Features, speaker: Speaker) -> Audio:
         """Make sound.
@@ -79,7 +94,8 @@ class Vocoder(NetworkStage):
         found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
         if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
             raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
-        self.adapted.wear(speaker.adapter)
+        if self.adapted.wear(speaker.adapter) and self._fast is not None:
+            self._fast.refresh()
         samples = self.guarded(partial(self._run, features, speaker.style))
         return Audio(samples[None], SAMPLE_RATE_HZ)
 
@@ -90,9 +106,8 @@ class Vocoder(NetworkStage):
         asr = tensor(features.asr)
         # Drawn on the CPU, so that a seed gives the same breath on every device.
         noise = torch.randn(1, FRAME_SAMPLES * asr.shape[2]).to(self.device)
-        audio = self.network(
-            asr, tensor(features.f0_hz), tensor(features.energy), tensor(style), noise
-        )
+        decode = self.network if self._fast is None else self._fast
+        audio = decode(asr, tensor(features.f0_hz), tensor(features.energy), tensor(style), noise)
         samples: FloatArray = audio[0].float().cpu().numpy()
         return samples
 

@@ -69,7 +69,7 @@ class ContentEncoder(NetworkStage):
         self.network = WhisperEncoder()
         self.network.load_state_dict(dict(tensors or weights.tensors("whisper-base")))
         self.add_network(self.mel)
-        self.add_network(self.network)
+        self.add_network(self.network, half=True)
 
     def encode(self, samples: FloatArray) -> Content:
         """Encode 16 kHz mono audio.
@@ -103,10 +103,12 @@ class ContentEncoder(NetworkStage):
         return float(self.mel.peak_log10(self._cut(audio, span)))
 
     def _run(self, audio: FloatArray, span: tuple[int, int], peak: float) -> FloatArray:
-        mel = self.mel(self._cut(audio, span), torch.tensor([peak], device=self.device))
-        planes = torch.cat(self.network(mel, self.layers))
-        result: FloatArray = planes.float().cpu().numpy()
+        cut, floor = self._cut(audio, span), torch.tensor([peak], device=self.device)
+        result: FloatArray = self.graphs("encode", self._planes, cut, floor).cpu().numpy()
         return result
+
+    def _planes(self, cut: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
+        return torch.cat(self.network(self.mel(cut, peak), self.layers)).float()
 
 
 def _checked(samples: FloatArray) -> FloatArray:

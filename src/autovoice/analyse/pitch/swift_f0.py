@@ -80,5 +80,5 @@ class SwiftF0Tracker(NetworkStage):
 
     def _run(self, cut: FloatArray) -> tuple[FloatArray, FloatArray]:
         audio = torch.from_numpy(cut).to(self.device)[None]
-        f0_hz, confidence = self.network(audio)
-        return f0_hz[0].cpu().numpy(), confidence[0].cpu().numpy()
+        both = self.graphs("track", lambda x: torch.cat(self.network(x)), audio).cpu().numpy()
+        return both[0], both[1]

@@ -1,0 +1,120 @@
+"""Replay a network's kernels as one CUDA graph.
+
+A network of some hundred small kernels that are launched one by one keeps the device waiting for
+the processor. Captured once for a shape, they are launched together.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+Work = Callable[..., Tensor]
+# Shapes that come once, such as the last piece of a song, are not worth a capture.
+CAPTURE_AT = 2
+MOST_GRAPHS = 24
+# Beyond so many values going in, the kernels are long enough to hide their launches.
+MOST_VALUES = 1 << 21
+
+
+@dataclass
+class Captured:
+    """A graph, where its inputs lie, and where it leaves its result."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    result: Tensor
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        """Run on other values of the same shapes."""
+        for kept, value in zip(self.inputs, tensors, strict=True):
+            kept.copy_(value, non_blocking=True)
+        self.graph.replay()
+        # A copy: the memory of the result belongs to all graphs in turn.
+        return self.result.clone()
+
+
+class GraphCache:
+    """Runs work on a device, through graphs for shapes that come again.
+
+    What is captured must always do the same to tensors of one shape, must not ask the device
+    anything, and must read its weights where they lie: weights may change in place.
+
+    Args:
+        most: how many graphs are kept; the one that was not used for longest goes first.
+    """
+
+    def __init__(self, most: int = MOST_GRAPHS) -> None:
+        self.most = most
+        self._seen: Counter[Hashable] = Counter()
+        self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
+        self._pool: Any = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return sum(graph is not None for graph in self._graphs.values())
+
+    def __call__(self, name: str, work: Work, *tensors: Tensor) -> Tensor:
+        """Return ``work(*tensors)``.
+
+        Args:
+            name: of the work; one name, one work.
+            work: tensors on one device to a tensor.
+            tensors: what it works on.
+        """
+        values = sum(tensor.numel() for tensor in tensors)
+        if not tensors or not tensors[0].is_cuda or values > MOST_VALUES:
+            return work(*tensors)
+        key = (name, torch.is_autocast_enabled(), *((t.shape, t.dtype, t.device) for t in tensors))
+        with self._lock:
+            if key in self._graphs:
+                self._graphs.move_to_end(key)
+                captured = self._graphs[key]
+                return work(*tensors) if captured is None else captured(*tensors)
+            self._seen[key] += 1
+            if self._seen[key] < CAPTURE_AT:
+                return work(*tensors)
+            captured = self._captured(name, work, tensors)
+            self._graphs[key] = captured
+            self._trim()
+            return work(*tensors) if captured is None else captured(*tensors)
+
+    def clear(self) -> None:
+        """Let go of all graphs and their memory."""
+        with self._lock:
+            self._graphs.clear()
+            self._seen.clear()
+            self._pool = None
+
+    def _trim(self) -> None:
+        while len(self._graphs) > self.most:
+            self._graphs.popitem(last=False)
+
+    def _captured(self, name: str, work: Work, tensors: tuple[Tensor, ...]) -> Captured | None:
+        inputs = [tensor.clone() for tensor in tensors]
+        device = inputs[0].device
+        beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream(device))
+        try:
+            with torch.cuda.stream(beside):
+                work(*inputs)  # what is set up at the first call must not be captured
+            torch.cuda.current_stream(device).wait_stream(beside)
+            if self._pool is None:
+                self._pool = torch.cuda.graph_pool_handle()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+                result = work(*inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.warning("%s: runs without a graph (%s)", name, str(error).splitlines()[0])
+            return None
+        return Captured(graph, inputs, result)

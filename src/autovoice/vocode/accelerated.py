@@ -1,0 +1,64 @@
+"""The decoder on a GPU: fused kernels where they can run, replayed as graphs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autovoice.kernels.library import load
+from autovoice.nn.decoder import KokoroDecoder
+from autovoice.nn.fused_decoder import FusedDecoder
+from autovoice.nn.graphs import GraphCache
+
+# What the widest convolution of the decoder needs of one block's shared memory.
+LEAST_SHARED_BYTES = 96 << 10
+LEAST_CAPABILITY = (8, 0)
+
+
+def can_accelerate(device: torch.device) -> tuple[bool, str]:
+    """Tell whether the fused kernels can run on a device, and why not."""
+    if device.type != "cuda":
+        return False, f"{device.type} is no CUDA device"
+    loaded, reason = load()
+    if not loaded:
+        return False, reason
+    facts = torch.cuda.get_device_properties(device)
+    if (facts.major, facts.minor) < LEAST_CAPABILITY:
+        return False, f"{facts.name} is older than compute capability 8.0"
+    shared = getattr(facts, "shared_memory_per_block_optin", facts.shared_memory_per_block)
+    if shared < LEAST_SHARED_BYTES:
+        return False, f"{facts.name} has too little shared memory"
+    return True, f"{facts.name} runs the fused kernels"
+
+
+class AcceleratedDecoder:
+    """Run a decoder through the fused kernels, in half precision.
+
+    Args:
+        decoder: on its CUDA device; its weights are copied.
+    """
+
+    def __init__(self, decoder: KokoroDecoder) -> None:
+        self._decoder = decoder
+        self._fused = self._built()
+        self._graphs = GraphCache()
+
+    def __call__(
+        self, asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor, noise: Tensor
+    ) -> Tensor:
+        """Decode; see ``KokoroDecoder``."""
+        return self._graphs("decode", self._fused, asr, f0_hz, energy, style, noise)
+
+    def refresh(self) -> None:
+        """Take the decoder's weights again, after they changed: in place, so that graphs see it."""
+        fresh = self._built()
+        for old, new in zip(_tensors(self._fused), _tensors(fresh), strict=True):
+            old.copy_(new)
+
+    def _built(self) -> FusedDecoder:
+        device = next(self._decoder.parameters()).device
+        return FusedDecoder(self._decoder, torch.float16).to(device).requires_grad_(False)
+
+
+def _tensors(network: FusedDecoder) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
