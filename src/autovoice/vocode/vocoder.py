@@ -113,9 +113,14 @@ class Vocoder(NetworkStage):
 
 
 def _default_tensors() -> dict[str, torch.Tensor]:
+    trained = weights.voice_model("decoder")
+    with torch.device("meta"):
+        names = set(KokoroDecoder().state_dict())
+    if names <= trained.keys():
+        return trained
     tensors = {
         key.removeprefix("decoder."): value
         for key, value in weights.tensors("kokoro-82m").items()
         if key.startswith("decoder.")
     }
-    return {**tensors, **weights.voice_model("decoder")}
+    return {**tensors, **trained}
