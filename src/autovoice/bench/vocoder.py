@@ -57,16 +57,34 @@ def _ways(network: KokoroDecoder, device: str, compiled: bool) -> dict[str, Deco
     if device.startswith("cuda"):
         ways["autocast float16"] = _autocast(network)
     if compiled:
-        compiled_network = torch.compile(network, mode="max-autotune", dynamic=False)
-        ways["torch.compile max-autotune"] = lambda *inputs: compiled_network(*inputs).clone()
-        half = torch.compile(network, mode="max-autotune", dynamic=False)
-        ways["torch.compile max-autotune float16"] = _autocast(lambda *x: half(*x).clone())
+        ways["torch.compile max-autotune"] = _compiled(network)
+        if device.startswith("cuda"):
+            ways["torch.compile max-autotune float16"] = _autocast(_compiled(network))
     usable, reason = can_accelerate(torch.device(device))
     if usable:
         ways["engine"] = AcceleratedDecoder(network)
     else:
         log.info("vocoder: %s", reason)
     return ways
+
+
+def _compiled(network: KokoroDecoder) -> Decode:
+    """Compile all but the excitation, whose running sum torch 2.11's compiler cannot launch."""
+
+    def filtered(
+        asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor, source: Tensor
+    ) -> Tensor:
+        made: Tensor = network.generator(network.features(asr, f0_hz, energy, style), style, source)
+        return made
+
+    compiled = torch.compile(filtered, mode="max-autotune", dynamic=False)
+
+    def run(*inputs: Tensor) -> Tensor:
+        source = network.generator.m_source(inputs[1], inputs[4])
+        made: Tensor = compiled(*inputs[:4], source).clone()
+        return made
+
+    return run
 
 
 def _autocast(decode: Decode) -> Decode:
