@@ -77,7 +77,7 @@ def _compiled(network: KokoroDecoder) -> Decode:
         made: Tensor = network.generator(network.features(asr, f0_hz, energy, style), style, source)
         return made
 
-    compiled = torch.compile(filtered, mode="max-autotune", dynamic=False)
+    compiled: Decode = torch.compile(filtered, mode="max-autotune", dynamic=False)
 
     def run(*inputs: Tensor) -> Tensor:
         source = network.generator.m_source(inputs[1], inputs[4])
