@@ -113,8 +113,8 @@ def _placed(
     rate_hz = source.sample_rate_hz
     mono = _fitted(converted, rate_hz, source.length_samples)
     mono = with_air(mono, source.mono(), rate_hz, device)
-    old = weighted_powers(source.samples, rate_hz)
-    new = weighted_powers(mono[None], rate_hz)[0]
+    old = weighted_powers(source.samples, rate_hz, device)
+    new = weighted_powers(mono[None], rate_hz, device)[0]
     whole = old.sum(axis=0)
     follow = following_gain(whole, new, options.follow_dynamics)
     level = matching_gain(whole, new * follow**2) * 10 ** (options.vocal_gain_db / 20)
