@@ -19,6 +19,7 @@ from typing import Any
 
 # Kind of an open symbol: the first pattern that matches its whole name, version included.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("leak", re.compile(r"_Z\w*(?<!\d)(2at|3c10|5torch)(?=[A-Z\d])\w*")),  # at::, c10::, torch::
     ("torch", re.compile(r"(aoti_torch|torch)_\w+")),
     ("cuda", re.compile(r"(__)?cuda[A-Z]\w+(@libcudart\.so\.\d+)?")),
     ("c", re.compile(r"\w+@GLIBC_[\d.]+|_Unwind_\w+@GCC_[\d.]+|_ITM_\w+|__gmon_start__")),
@@ -94,7 +95,7 @@ def audit(path: Path) -> Audit:
     plain = {name: re.sub(r"(?<=\.so)[\d.]+$", "", name) for name in libraries}
     kinds = [kind(symbol) for symbol in symbols]
     return Audit(
-        symbols={name: kinds.count(name) for name, _ in KINDS},
+        symbols={name: kinds.count(name) for name, _ in KINDS if name != "leak"},
         leaks=tuple(s for s, found in zip(symbols, kinds, strict=True) if found == "leak"),
         libraries=tuple(libraries),
         strangers=tuple(name for name in libraries if plain[name] not in LIBRARIES),

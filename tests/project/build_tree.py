@@ -27,6 +27,7 @@ print(build_meta.build_{what}({out!r}))
 
 def copied(folder: Path, without: Sequence[str] = ()) -> Path:
     """Copy the sources into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
     leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.so")
     for name in SOURCES:
         if name in without:
