@@ -90,7 +90,7 @@ def _ours(engine: Engine) -> Callable[[Utterance], float]:
 
     def speak(utterance: Utterance) -> float:
         features = stages.speech.features(utterance, speaker, speed=1.0)
-        return stages.speech_vocoder.synthesise(features, speaker).seconds
+        return stages.speech_vocoder.synthesise(features, speaker, seed=0).seconds
 
     return speak
 

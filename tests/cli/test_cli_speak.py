@@ -37,7 +37,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
             return super().features(utterance, speaker, speed=speed)
 
     class Humming:
-        def synthesise(self, features: Any, speaker: Any) -> Audio:
+        def synthesise(self, features: Any, speaker: Any, *, seed: int = 0) -> Audio:
             at_s = np.arange(round(features.seconds * 24_000)) / 24_000
             return Audio(np.sin(at_s * 1000).astype(np.float32)[None] * np.float32(0.3), 24_000)
 

@@ -77,7 +77,7 @@ class Carrier:
 class CurveVocoder:
     """Sound whose every sample tells words, pitch and energy at its time."""
 
-    def synthesise(self, features: Analysis, speaker: Speaker) -> Audio:
+    def synthesise(self, features: Analysis, speaker: Speaker, *, seed: int = 0) -> Audio:
         at_s = np.arange(round(features.seconds * 24_000)) / 24_000
         content, pitch, energy = features.content, features.pitch, features.energy
         words = _at(content.features[0, :, 0], content.offset_s + 0.01, content.hop_s, at_s)
@@ -111,7 +111,7 @@ class Mixdown:
     vocal: Audio
 
 
-def mix(converted: Audio, stems: Stems) -> Mixdown:
+def mix(converted: Audio, stems: Stems, device: str) -> Mixdown:
     backing = stems.backing
     at = np.arange(backing.length_samples) / backing.sample_rate_hz
     voice = np.interp(at, np.arange(converted.length_samples) / 24_000, converted.samples[0])

@@ -236,7 +236,7 @@ def test_out_of_memory_on_the_cpu_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_memory_error_is_a_resource_error(tmp_path: Path) -> None:
-    def mix(converted: Any, stems: Any) -> Audio:
+    def mix(converted: Any, stems: Any, device: str) -> Audio:
         raise MemoryError
 
     with pytest.raises(ResourceError, match="out of memory"):
@@ -254,7 +254,7 @@ def test_other_failures_are_not_taken_for_memory(tmp_path: Path) -> None:
 
 def test_a_vocoder_of_the_wrong_length_is_found_out(tmp_path: Path) -> None:
     class Short:
-        def synthesise(self, features: Any, speaker: Any) -> Audio:
+        def synthesise(self, features: Any, speaker: Any, *, seed: int = 0) -> Audio:
             return Audio(np.zeros((1, 100), np.float32), 24_000)
 
     with pytest.raises(InputError, match="vocoder: found 100 samples"):
@@ -268,8 +268,10 @@ def test_the_same_seed_gives_the_same_sound_and_leaves_the_callers_alone(tmp_pat
         def __init__(self) -> None:
             torch.randn(100)  # as a network does that is built before it is loaded
 
-        def synthesise(self, features: Any, speaker: Any) -> Audio:
-            return Audio(torch.randn(1, round(features.seconds * 24_000)).numpy(), 24_000)
+        def synthesise(self, features: Any, speaker: Any, *, seed: int = 0) -> Audio:
+            chance = torch.Generator().manual_seed(seed)
+            length = round(features.seconds * 24_000)
+            return Audio(torch.randn(1, length, generator=chance).numpy(), 24_000)
 
     engine = _engine(tmp_path, vocoder=lambda device: Noise())
     state = torch.random.get_rng_state()
@@ -339,7 +341,7 @@ def test_pauses_in_the_vocal_are_silent_in_the_cover(tmp_path: Path) -> None:
 
 
 def test_a_mix_of_the_wrong_shape_is_found_out(tmp_path: Path) -> None:
-    def wrong(converted: Audio, stems: Stems) -> Mixdown:
+    def wrong(converted: Audio, stems: Stems, device: str) -> Mixdown:
         return Mixdown(converted, converted)
 
     with pytest.raises(InputError, match=r"mix: found \[1, 24000\], expected \[2, 44100\]"):

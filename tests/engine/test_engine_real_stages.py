@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 class Hum:
     """Hum the melody."""
 
-    def synthesise(self, features: Any, speaker: Speaker) -> Audio:
+    def synthesise(self, features: Any, speaker: Speaker, *, seed: int = 0) -> Audio:
         pitch = features.pitch
         at_s = np.arange(round(features.seconds * 24_000)) / 24_000
         frame = (at_s - pitch.offset_s) / pitch.hop_s

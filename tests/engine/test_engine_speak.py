@@ -118,11 +118,12 @@ def test_speed_reaches_the_stage(engine: Engine) -> None:
 
 def test_a_seed_gives_the_same(tmp_path: Path) -> None:
     class Noisy(CurveVocoder):
-        def synthesise(self, features: Any, speaker: Any) -> Any:
+        def synthesise(self, features: Any, speaker: Any, *, seed: int = 0) -> Any:
             import torch
 
-            audio = super().synthesise(features, speaker)
-            noise = torch.rand(audio.samples.shape).numpy() * np.float32(0.1)
+            audio = super().synthesise(features, speaker, seed=seed)
+            chance = torch.Generator().manual_seed(seed)
+            noise = torch.rand(audio.samples.shape, generator=chance).numpy() * np.float32(0.1)
             return SimpleNamespace(samples=audio.samples + noise)
 
     engine = Engine(
@@ -140,9 +141,9 @@ def test_a_trained_voice_speaks_with_the_decoder_it_was_trained_with() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def synthesise(self, features: Any, speaker: Any) -> Any:
+        def synthesise(self, features: Any, speaker: Any, *, seed: int = 0) -> Any:
             used.append(self.name)
-            return super().synthesise(features, speaker)
+            return super().synthesise(features, speaker, seed=seed)
 
     made = builders(
         vocoder=lambda device: Named("trained"), speech_vocoder=lambda device: Named("speech")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,15 @@ from autovoice.types import Analysis, FloatArray, Speaker
 # The layers of the recogniser that the adapter was trained on, as ``Content.layers`` names them.
 CONTENT_LAYERS = (4, 6)
 HIGHEST_F0_HZ = 1_400.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Content as the adapter reads it, how many frames to make of it, and what training added."""
+
+    stacked: FloatArray
+    frames: int
+    adapter: Mapping[str, Any]
 
 
 class Converter(NetworkStage):
@@ -65,22 +76,29 @@ class Converter(NetworkStage):
         if tuple(content.layers) != CONTENT_LAYERS:
             raise InputError(f"content: found layers {content.layers}, expected {CONTENT_LAYERS}")
         frames = max(1, round(analysis.seconds * ASR_RATE_HZ))
-        self.adapted.wear(speaker.adapter)
         planes = content.features
         stacked = planes.transpose(0, 2, 1).reshape(-1, planes.shape[1])
-        asr = self.guarded(partial(self._run, np.ascontiguousarray(stacked), frames))
+        piece = _Piece(np.ascontiguousarray(stacked), frames, speaker.adapter)
+        adapter = id(speaker.adapter) if speaker.adapter else None
+        asr = self.batched(
+            self._run, piece, key=(stacked.shape, frames, adapter), seconds=analysis.seconds
+        )
         f0_hz = pitch_curve(analysis.pitch, 2 * frames, semitones)
         # A note above the model's range is sung in the next octave below rather than left out.
         octaves = np.ceil(np.log2(np.maximum(f0_hz, HIGHEST_F0_HZ) / HIGHEST_F0_HZ))
         f0_hz = (f0_hz / 2.0**octaves).astype(np.float32)
         return DecoderFeatures(asr, f0_hz, energy_curve(analysis.energy, 2 * frames))
 
-    def _run(self, stacked: FloatArray, frames: int) -> FloatArray:
-        features = torch.from_numpy(stacked).to(self.device)[None]
+    def _run(self, pieces: Sequence[_Piece]) -> list[FloatArray]:
+        """Adapt pieces of one shape and adapter in one pass, each to ``[512, frames]``."""
+        with torch.inference_mode(mode=False):
+            self.adapted.wear(pieces[0].adapter)
+        frames = pieces[0].frames
+        features = torch.from_numpy(np.stack([piece.stacked for piece in pieces])).to(self.device)
 
         def work(content: torch.Tensor) -> torch.Tensor:
             made: torch.Tensor = self.adapter(content.to(self.adapter.inward.weight.dtype), frames)
             return made.float()
 
-        asr: FloatArray = self.graphs(f"adapt {frames}", work, features)[0].cpu().numpy()
-        return asr
+        asr: FloatArray = self.graphs(f"adapt {frames}", work, features).cpu().numpy()
+        return list(asr)

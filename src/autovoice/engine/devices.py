@@ -71,9 +71,9 @@ def cap_memory(device: str, vram_bytes: int | None) -> None:
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error of a stage means that its device has too little memory left."""
-    import torch
+    from autovoice.nn.stage import is_out_of_memory
 
-    return isinstance(error, torch.OutOfMemoryError | MemoryError | ResourceError)
+    return isinstance(error, ResourceError) or is_out_of_memory(error)
 
 
 def release(device: str) -> None:

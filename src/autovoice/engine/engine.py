@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 
 from autovoice.config import ConvertOptions, options_from, parse_bytes, preset
 from autovoice.engine import devices
-from autovoice.engine.load import Song, load_song
+from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, calling
+from autovoice.engine.load import Song, is_long, load_song
+from autovoice.engine.machine import usable_cores
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.pipeline import MODEL_HZ, Pipeline
 from autovoice.engine.progress import Cancel, Listener, Reporter
@@ -21,18 +24,21 @@ from autovoice.engine.results import Conversion, ConversionStems, Speech
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Builders, Stages
 from autovoice.engine.talk import Talk, Text
-from autovoice.errors import ResourceError
+from autovoice.errors import InputError, ResourceError
 from autovoice.types import Audio
 from autovoice.voices import Resolver, Voice, VoiceStore, check_base
 
 log = logging.getLogger(__name__)
+# So many calls of 1 s fill a batch twice; the arrays of each are small.
+MOST_ON_GPU = 128
 STAGES = ("read", "separate", "analyse", "convert", "mix")
 
 
 class Engine:
     """Convert songs and speak texts; networks stay loaded from call to call.
 
-    One conversion runs at a time; calls from several threads wait for one another.
+    Calls from several threads run at the same time: pieces of all of them go through the networks
+    in turn, those of one kind together. A call's result does not depend on what runs beside it.
 
     Args:
         device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
@@ -40,9 +46,12 @@ class Engine:
         data_dir: folder of stored voices. Default: the user's (``AUTOVOICE_DATA_DIR``).
         builders: how each stage is made. Default: the project's own.
         scratch: where arrays for long songs live.
+        max_concurrent: conversions at the same time, at least 1; more wait in line, and songs of
+            over half a minute leave half of the places to shorter ones. Default: twice the cores
+            on the CPU, 128 on a GPU.
 
     Raises:
-        InputError: the device or the cap makes no sense.
+        InputError: the device, the cap or ``max_concurrent`` makes no sense.
         ResourceError: the GPU that was asked for cannot be used.
     """
 
@@ -54,13 +63,21 @@ class Engine:
         data_dir: str | Path | None = None,
         builders: Builders | None = None,
         scratch: Scratch | None = None,
+        max_concurrent: int | None = None,
     ) -> None:
         self.choice = devices.choose(device)
         self.vram_bytes = None if vram_bytes is None else parse_bytes(vram_bytes)
         devices.cap_memory(self.choice.device, self.vram_bytes)
-        self._stages = Stages(self.choice.device, builders or Builders())
+        self._gate = Gate(_places(max_concurrent, self.choice.device))
+        self._batcher = Batcher(
+            f"autovoice {self.choice.device}",
+            out_of_memory=devices.out_of_memory,
+            release=lambda: devices.release(self.device),
+        )
+        self._stages = Stages(
+            self.choice.device, builders or Builders(), scheduler=DeviceScheduler(self._batcher)
+        )
         self._scratch = scratch or Scratch()
-        self._lock = threading.Lock()
         self.store = VoiceStore.default(data_dir)
         self._resolver = Resolver(self.store, lambda: self._stages.encoders)
         log.info("device %s: %s", self.choice.device, self.choice.reason)
@@ -69,6 +86,11 @@ class Engine:
     def device(self) -> str:
         """Where the networks run now."""
         return self._stages.device
+
+    @property
+    def stages(self) -> Stages:
+        """The networks, for measurements; nobody else may use the engine meanwhile."""
+        return self._stages
 
     def voice(self, voice: str | Path | Voice | Audio) -> Voice:
         """Find a voice: built-in name, stored profile, ``.voice`` file, or a recording.
@@ -109,33 +131,39 @@ class Engine:
         """
         wanted = options_from(_of_a_call(options))
         reporter = Reporter(STAGES, listener=progress, cancel=cancel)
-        with self._lock, _memory_errors(), reporter.timed("total"), self._seeded():
-            pipeline = self._pipeline(wanted, reporter, pieces)
+        chosen = preset(wanted.preset)
+        call = Call(cancel=cancel, mixed_precision=chosen.mixed_precision)
+        place = self._gate.enter(is_long=is_long(song), cancel=cancel)
+        with place, self._turn(call), reporter.timed("total"):
+            pipeline = Pipeline(
+                self._stages, chosen, reporter, wanted.seed, self._scratch, pieces=pieces
+            )
             with reporter.stage("read"), reporter.timed("read"):
                 target = self.voice(voice)
                 audio = load_song(song, self._scratch, max_seconds)
-            stems = pipeline.separate(audio, mixed=wanted.separate)
-            vocal = pipeline.analyse(stems.vocals)
-            semitones = pipeline.fit(vocal, target.speaker, wanted.semitones)
-            fit = pipeline.compare(vocal, target.speaker, semitones)
-            cover = pipeline.mix(pipeline.convert(vocal, target.speaker, semitones), stems)
+            made = self._run(pipeline, audio, target, wanted)
+        return replace(made, timings=dict(reporter.timings), device=self.device)
+
+    def _run(
+        self, pipeline: Pipeline, audio: Audio, voice: Voice, wanted: ConvertOptions
+    ) -> Conversion:
+        """Run all stages over a song that was read."""
+        speaker = voice.speaker
+        stems = pipeline.separate(audio, mixed=wanted.separate)
+        vocal = pipeline.analyse(stems.vocals)
+        semitones = pipeline.fit(vocal, speaker, wanted.semitones)
+        fit = pipeline.compare(vocal, speaker, semitones)
+        cover = pipeline.mix(pipeline.convert(vocal, speaker, semitones), stems)
         return Conversion(
             audio=Audio(cover.mix.samples, cover.mix.sample_rate_hz, audio.metadata),
             stems=ConversionStems(stems.vocals, stems.backing, cover.vocal),
             semitones=semitones,
-            voice=target.name,
+            voice=voice.name,
             device=self.device,
-            timings=dict(reporter.timings),
+            timings={},
             notes=tuple(pipeline.notes),
             range=fit,
         )
-
-    def _pipeline(
-        self, wanted: ConvertOptions, reporter: Reporter, pieces: Pieces | None
-    ) -> Pipeline:
-        chosen = preset(wanted.preset)
-        self._stages.mixed_precision = chosen.mixed_precision and self.device != "cpu"
-        return Pipeline(self._stages, chosen, reporter, wanted.seed, self._scratch, pieces=pieces)
 
     def speak(
         self, text: Text, voice: str | Path | Voice | Audio, *, speed: float = 1.0,
@@ -191,8 +219,9 @@ class Engine:
             ResourceError: memory ran out.
             Cancelled: the caller asked to stop.
         """
+        call = Call(cancel=options.get("cancel"))
         return Talk(
-            self._turn,
+            partial(self._turn, call),
             text,
             self.voice(voice),
             speed=speed,
@@ -202,25 +231,22 @@ class Engine:
         )
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[Stages]:
-        """Have the networks for one piece of work."""
-        with self._lock, _memory_errors(), self._seeded():
+    def _turn(self, call: Call | None = None) -> Iterator[Stages]:
+        """Have the networks for one piece of work; all that runs inside belongs to ``call``."""
+        with self._batcher.open_call(), calling(call or Call()), _memory_errors():
             yield self._stages
 
-    @contextlib.contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """Keep the caller's random state out of the work, and the work out of it."""
-        import torch
 
-        index = [torch.device(self.device).index or 0] if self.device != "cpu" else []
-        with torch.random.fork_rng(devices=index):
-            yield
+def _places(wanted: int | None, device: str) -> int:
+    if wanted is None:
+        return MOST_ON_GPU if device != "cpu" else 2 * usable_cores()
+    if not isinstance(wanted, int) or wanted < 1:
+        raise InputError(f"max_concurrent: found {wanted!r}, expected a whole number from 1")
+    return wanted
 
 
 def _of_a_call(options: dict[str, Any]) -> dict[str, Any]:
     """Keep out what belongs to the engine and cannot change from call to call."""
-    from autovoice.errors import InputError
-
     for key in ("device", "vram_bytes"):
         if key in options:
             raise InputError(f"option {key!r} belongs to Engine(...), not to a single call")

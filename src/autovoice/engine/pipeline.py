@@ -144,6 +144,7 @@ class Pipeline:
         out = self.scratch.zeros(1, vocal.ticks * MODEL_TICK)
         with self.reporter.stage("convert"):
             while True:
+                device = self.stages.device
                 try:
                     self._fill(out[0], vocal, speaker, semitones, longest_s)
                     return Audio(self._carried(out, vocal, speaker, semitones), MODEL_HZ)
@@ -152,13 +153,14 @@ class Pipeline:
                         raise
                     problem = str(error)
                 # Outside of the handler, so that the failed try's tensors are let go of first.
-                longest_s = self._after_out_of_memory(longest_s, problem)
+                if self.stages.device == device:  # else another song has moved them meanwhile
+                    longest_s = self._after_out_of_memory(longest_s, problem)
                 out[:] = 0
 
     def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
-            mixed = self.stages.builders.mix(converted, stems)
+            mixed = self.stages.builders.mix(converted, stems, self.stages.device)
         wanted = stems.backing.samples.shape
         for result in (mixed.mix, mixed.vocal):
             if result.samples.shape != wanted:
@@ -238,14 +240,10 @@ class Pipeline:
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""
-        import torch
-
         timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
         with timed("load"):
             stages = self.stages
             encoder, converter, vocoder = stages.content, stages.converter, stages.vocoder
-        # After the load: building a network draws chance too, but only for an engine's first song.
-        torch.manual_seed(self.seed)
         with timed("words"):
             cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
             content = encoder.encode(cut)
@@ -259,7 +257,7 @@ class Pipeline:
         with timed("convert"):
             features = converter.convert(analysis, speaker, semitones=semitones)
         with timed("vocode"):
-            audio = vocoder.synthesise(features, speaker)
+            audio = vocoder.synthesise(features, speaker, seed=self.seed)
         samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
         return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
 

@@ -59,6 +59,7 @@ class Speaking:
             ResourceError: memory ran out on the CPU too.
         """
         while True:
+            device = self.stages.device
             try:
                 samples = self._samples(utterance)
                 break
@@ -67,7 +68,8 @@ class Speaking:
                     raise
                 problem = str(error)
             # Outside of the handler, so that the failed try's tensors are let go of first.
-            self._to_cpu(problem)
+            if self.stages.device == device:  # else another call has moved them meanwhile
+                self._to_cpu(problem)
         join, limit = self.stages.builders.join, self.stages.builders.limit
         with self.reporter.timed("join"):
             joined = join(limit(samples[None] * np.float32(GAIN), MODEL_HZ)[0], MODEL_HZ,
@@ -81,19 +83,16 @@ class Speaking:
         return Audio(joined[None], MODEL_HZ)
 
     def _samples(self, utterance: Utterance) -> FloatArray:
-        import torch
-
         timed = self.reporter.timed
         with timed("load"):
             front = self.stages.speech
             # What training added to a voice belongs to the decoder that it was trained with.
             trained = bool(self.speaker.adapter)
             vocoder = self.stages.vocoder if trained else self.stages.speech_vocoder
-        torch.manual_seed(self.seed)
         with timed("prosody"):
             features = front.features(utterance, self.speaker, speed=self.speed)
         with timed("vocode"):
-            audio = vocoder.synthesise(features, self.speaker)
+            audio = vocoder.synthesise(features, self.speaker, seed=self.seed)
         samples: FloatArray = audio.samples[0]
         return samples
 

@@ -7,6 +7,7 @@ This is the only place that names the implementations: to replace a stage, chang
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,7 @@ from autovoice.types import (
 )
 
 if TYPE_CHECKING:
+    from autovoice.nn.stage import Scheduler
     from autovoice.speak.utterance import Utterance
     from autovoice.voices import Encoders
 
@@ -68,8 +70,8 @@ class SpeechFront(Protocol):
 class Vocoder(Protocol):
     """Make sound of features."""
 
-    def synthesise(self, features: Any, speaker: Speaker) -> Audio:
-        """Return 24 kHz mono audio."""
+    def synthesise(self, features: Any, speaker: Speaker, *, seed: int) -> Audio:
+        """Return 24 kHz mono audio; every random number comes from ``seed``."""
 
 
 class Carry(Protocol):
@@ -192,10 +194,10 @@ def _compare(pitch: Pitch, speaker: Speaker, semitones: int) -> RangeFit:
     return range_fit(pitch, speaker, semitones)
 
 
-def _mix(converted: Audio, stems: Stems) -> Mixed:
+def _mix(converted: Audio, stems: Stems, device: str) -> Mixed:
     from autovoice.mix import mixdown
 
-    return mixdown(converted, stems)
+    return mixdown(converted, stems, device=device)
 
 
 def _speech(device: str) -> SpeechFront:
@@ -256,7 +258,7 @@ class Builders:
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
     fit: Callable[[Pitch, Speaker], int] = _fit
     compare: Callable[[Pitch, Speaker, int], RangeFit] = _compare
-    mix: Callable[[Audio, Stems], Mixed] = _mix
+    mix: Callable[[Audio, Stems, str], Mixed] = _mix
     text: TextFront = _text
     speech: Callable[[str], SpeechFront] = _speech
     speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
@@ -271,13 +273,18 @@ class Stages:
     Args:
         device: ``cpu`` or ``cuda:N``.
         builders: how each is made. Default: the project's own.
-        mixed_precision: run networks in half precision.
+        mixed_precision: run networks in half precision, where a call does not say so itself.
+        scheduler: decides when networks run. Default: at once, in the caller's thread.
+
+    Calls from several threads are safe.
     """
 
     device: str
     builders: Builders = field(default_factory=Builders)
     mixed_precision: bool = False
+    scheduler: Scheduler | None = None
     _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     @property
     def separator(self) -> Separator:
@@ -335,8 +342,9 @@ class Stages:
 
     def move(self, device: str) -> None:
         """Go on on another device; stages are built again there when they are next used."""
-        self._built.clear()
-        self.device = device
+        with self._lock:
+            self._built.clear()
+            self.device = device
 
     def _get(self, name: str, build: Callable[[str], Any], *, retried: bool = False) -> Any:
         """Return a stage.
@@ -344,13 +352,18 @@ class Stages:
         The pipeline itself tries ``retried`` stages again with shorter pieces when memory runs
         out, so their own fall-back to the CPU is off.
         """
-        from autovoice.nn.stage import NetworkStage
+        if name in self._built:
+            return self._built[name]
+        from autovoice.nn.stage import NetworkStage, own_chance
 
-        if name not in self._built:
+        with self._lock, own_chance():
+            if name in self._built:
+                return self._built[name]
             log.debug("building %s on %s", name, self.device)
-            self._built[name] = build(self.device)
-        stage = self._built[name]
-        if isinstance(stage, NetworkStage):
-            stage.mixed_precision = self.mixed_precision
-            stage.cpu_fallback = not retried
-        return stage
+            stage = build(self.device)
+            if isinstance(stage, NetworkStage):
+                stage.mixed_precision = self.mixed_precision
+                stage.cpu_fallback = not retried
+                stage.scheduler = self.scheduler
+            self._built[name] = stage
+            return stage

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -15,9 +16,41 @@ from autovoice.nn.graphs import GraphCache
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # torch has no class of its own for a failed allocation on the CPU, only these words.
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
+
+
+class Scheduler(Protocol):
+    """Decides when the networks of a stage run, and what shares a pass with what."""
+
+    def alone(self, stage: NetworkStage, work: Callable[[], Result]) -> Result:
+        """Run ``stage.tried(work)`` when its turn comes."""
+
+    def together(
+        self,
+        stage: NetworkStage,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        item: Item,
+        *,
+        key: Hashable,
+        seconds: float,
+        shrink: Callable[[], bool] | None,
+    ) -> Result:
+        """Run ``work`` on a list with ``item`` in it, and return the result of ``item``."""
+
+
+class Smaller(Exception):
+    """A pass did not fit; whoever prepared it has to cut it smaller and come again."""
+
+
+@contextlib.contextmanager
+def own_chance() -> Iterator[None]:
+    """Keep the caller's random state out of what happens inside: networks draw when built."""
+    with torch.random.fork_rng(devices=[]):
+        yield
 
 
 class NetworkStage:
@@ -40,6 +73,7 @@ class NetworkStage:
         self.mixed_precision = mixed_precision
         self.cpu_fallback = cpu_fallback
         self.graphs = GraphCache()
+        self.scheduler: Scheduler | None = None
         self._networks: list[nn.Module] = []
         self._halved: set[nn.Module] = set()
 
@@ -63,6 +97,8 @@ class NetworkStage:
     def guarded(self, work: Callable[[], T], *, shrink: Callable[[], bool] | None = None) -> T:
         """Run ``work`` without gradients; on out-of-memory make it smaller, then use the CPU.
 
+        With a scheduler it runs by itself, when its turn comes.
+
         Args:
             work: reads ``self.device`` (and what ``shrink`` changes) each time it is called.
             shrink: make the next try need less memory; return False when that cannot be.
@@ -70,12 +106,51 @@ class NetworkStage:
         Raises:
             ResourceError: out of memory, and nothing left to try.
         """
+        if self.scheduler is None:
+            return self.tried(work, shrink=shrink)
+        scheduled = work if shrink is None else lambda: self.tried(work, shrink=shrink)
+        return self.scheduler.alone(self, scheduled)
+
+    def batched(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        item: Item,
+        *,
+        key: Hashable,
+        seconds: float,
+        shrink: Callable[[], bool] | None = None,
+    ) -> Result:
+        """Run ``work`` as ``guarded`` does, with items of other calls where there is a scheduler.
+
+        Args:
+            work: items in, as many results in their order; an item's result does not depend on
+                the others. A method of this stage; it reads ``self.device`` each time.
+            item: prepared, but not on the device.
+            key: only items of equal keys may share a pass; shapes belong into it.
+            seconds: sound in the item, by which its need of memory is told.
+            shrink: as for ``guarded``; when it makes items smaller, ``Smaller`` is raised.
+
+        Raises:
+            Smaller: prepare the item anew.
+            ResourceError: out of memory, and nothing left to try.
+        """
+        smaller = None if shrink is None else partial(_smaller, shrink)
+        if self.scheduler is None:
+            return self.tried(lambda: work([item]), shrink=smaller)[0]
+        return self.scheduler.together(self, work, item, key=key, seconds=seconds, shrink=smaller)
+
+    def once(self, work: Callable[[], T]) -> T:
+        """Run ``work`` without gradients; whatever happens."""
+        with torch.inference_mode(), self._autocast():
+            return work()
+
+    def tried(self, work: Callable[[], T], *, shrink: Callable[[], bool] | None = None) -> T:
+        """Run ``work`` here and now as ``guarded`` says; what a scheduler calls."""
         while True:
             try:
-                with torch.inference_mode(), self._autocast():
-                    return work()
+                return self.once(work)
             except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             # Outside of the handler, so that the failed try's tensors are let go of first.
@@ -117,7 +192,14 @@ class NetworkStage:
             yield
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def _smaller(shrink: Callable[[], bool]) -> bool:
+    if shrink():
+        raise Smaller
+    return False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell a lack of memory, on any device, from other errors."""
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
     return _CPU_OUT_OF_MEMORY in str(error)

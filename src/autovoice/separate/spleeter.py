@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from autovoice import weights
 from autovoice.nn.spleeter_unet import STRIDE, SpleeterUNet
-from autovoice.nn.stage import NetworkStage
+from autovoice.nn.stage import NetworkStage, Smaller
 from autovoice.separate.base import Progress
 from autovoice.separate.level import active_rms
 from autovoice.separate.spans import resampled_span
@@ -121,34 +122,47 @@ class Spleeter(NetworkStage):
         total = -(-mix.shape[1] * RATE_HZ // rate_hz)
         start = 0
         while start < total:
-            # `guarded` may have made the chunk smaller by the time it returns.
-            piece, left = self.guarded(
-                lambda s=start: self._chunk(mix, rate_hz, gain, s, total),  # type: ignore[misc]
-                shrink=self._shrink,
-            )
-            stop = start + self.chunk_frames * HOP_SAMPLES
+            piece, left, stop = self._piece(mix, rate_hz, gain, start, total)
             _blend(vocals, rate_hz, piece, left, Chunk(start, stop, total))
             start = stop
             if start < total:
                 progress(start / total)
 
-    def _chunk(
+    def _piece(
         self, mix: FloatArray, rate_hz: int, gain: float, start: int, total: int
-    ) -> tuple[FloatArray, int]:
-        """Return the vocals around one chunk at 44.1 kHz, and where they begin."""
+    ) -> tuple[FloatArray, int, int]:
+        """Return the vocals around one chunk at 44.1 kHz, where they begin, where the chunk ends.
+
+        The chunk is shorter than asked for when the device has no room for it.
+        """
         context = CONTEXT_FRAMES * HOP_SAMPLES
         left = max(start - context, 0)
-        # One hop less than a multiple of 64 hops gives a whole multiple of 64 frames.
-        right = min(start + self.chunk_frames * HOP_SAMPLES + context - HOP_SAMPLES, total)
-        cut = torch.from_numpy(resampled_span(mix, rate_hz, RATE_HZ, left, right)).to(self.device)
+        while True:
+            stop = start + self.chunk_frames * HOP_SAMPLES
+            # One hop less than a multiple of 64 hops gives a whole multiple of 64 frames.
+            right = min(stop + context - HOP_SAMPLES, total)
+            cut = resampled_span(mix, rate_hz, RATE_HZ, left, right)
+            key, seconds = cut.shape, cut.shape[1] / RATE_HZ
+            with contextlib.suppress(Smaller):
+                found = self.batched(
+                    self._run, (cut, gain), key=key, seconds=seconds, shrink=self._shrink
+                )
+                return found, left, stop
+
+    def _run(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
+        """Take the vocals out of stretches of one shape in one pass; each comes with its gain."""
+        cuts = torch.from_numpy(np.stack([cut for cut, _ in items])).to(self.device)
+        gains = torch.tensor([gain for _, gain in items], device=self.device)[:, None, None]
         # A single channel is doubled for the networks; their two answers are folded into one.
-        found = self._vocals(cut.expand(2, -1) * gain)
-        if mix.shape[0] == 1:
-            found = found.mean(dim=0, keepdim=True)
-        return (found / gain).cpu().numpy(), left
+        pairs = cuts.expand(-1, 2, -1) * gains
+        found = self._vocals(pairs.flatten(0, 1)).view(len(items), 2, -1)
+        if cuts.shape[1] == 1:
+            found = found.mean(dim=1, keepdim=True)
+        vocals: FloatArray = (found / gains).cpu().numpy()
+        return list(vocals)
 
     def _vocals(self, mix: Tensor) -> Tensor:
-        """Return the vocals of ``[2, T]`` at 44.1 kHz in one pass."""
+        """Return the vocals of ``[2 B, T]`` at 44.1 kHz in one pass."""
         window = torch.hann_window(FFT_SAMPLES, device=mix.device)
         spectrum = torch.stft(
             mix,
@@ -167,15 +181,16 @@ class Spleeter(NetworkStage):
         return vocals
 
     def _mask(self, magnitude: Tensor) -> Tensor:
-        """Return the vocals' share of ``[2, F, T]``."""
+        """Return the vocals' share of ``[2 B, F, T]``."""
         frames = magnitude.shape[-1]
-        padded = functional.pad(magnitude.transpose(1, 2), (0, 0, 0, -frames % STRIDE))[None]
+        padded = functional.pad(magnitude.transpose(1, 2), (0, 0, 0, -frames % STRIDE))
+        padded = padded.view(-1, 2, *padded.shape[1:])
         # Both estimates are mask x magnitude, so the magnitude cancels in the ratio.
-        share: Tensor = self.graphs("mask", self._share, padded)[0, :, :frames]
+        share: Tensor = self.graphs("mask", self._share, padded).flatten(0, 1)[:, :frames]
         return share.transpose(1, 2)
 
     def _share(self, magnitude: Tensor) -> Tensor:
-        """Return the vocals' share of ``[1, 2, T, F]``, T a multiple of 64."""
+        """Return the vocals' share of ``[B, 2, T, F]``, T a multiple of 64."""
         vocals, backing = (
             network(magnitude.to(network.final.weight.dtype)).float().square()
             for network in self.networks.values()

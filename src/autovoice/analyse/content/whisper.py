@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -86,29 +85,43 @@ class ContentEncoder(NetworkStage):
         audio = _checked(samples)
         frames = -(-len(audio) // FRAME_SAMPLES)
         whole = np.empty((len(self.layers), frames, WIDTH), np.float32)
-        if frames:
-            spans = list(windows(frames, self._window, self._overlap))
-            peak = max(self.guarded(partial(self._peak, audio, span)) for span in spans)
-            joiner = Joiner(whole)
-            for span in spans:
-                joiner.add(span[0], self.guarded(partial(self._run, audio, span, peak)))
+        spans = list(windows(frames, self._window, self._overlap))
+        cuts = [audio[first * FRAME_SAMPLES : end * FRAME_SAMPLES] for first, end in spans]
+        # The floor 80 dB below the loudest band is one for all windows.
+        peak = max(map(self._peak, cuts)) if len(cuts) > 1 else None
+        joiner = Joiner(whole)
+        for (first, _), cut in zip(spans, cuts, strict=True):
+            joiner.add(first, self._planes_of(cut, peak))
         return Content(features=whole, layers=self.layers, hop_s=HOP_S, offset_s=0.0)
 
-    def _cut(self, audio: FloatArray, span: tuple[int, int]) -> torch.Tensor:
-        piece = audio[span[0] * FRAME_SAMPLES : span[1] * FRAME_SAMPLES]
-        return torch.from_numpy(piece).to(self.device)[None]
+    def _peak(self, cut: FloatArray) -> float:
+        """Return the log10 power of the loudest band of a stretch."""
+        key, seconds = len(cut), len(cut) / SAMPLE_RATE_HZ
+        return self.batched(self._run_peaks, cut, key=key, seconds=seconds)
 
-    def _peak(self, audio: FloatArray, span: tuple[int, int]) -> float:
-        """Return the loudest band of a stretch: the floor 80 dB below is one for all windows."""
-        return float(self.mel.peak_log10(self._cut(audio, span)))
+    def _planes_of(self, cut: FloatArray, peak: float | None) -> FloatArray:
+        """Return the layers of a stretch, ``[L, F, 512]``; ``peak`` None is its own."""
+        key, seconds = (len(cut), peak is None), len(cut) / SAMPLE_RATE_HZ
+        return self.batched(self._run, (cut, peak), key=key, seconds=seconds)
 
-    def _run(self, audio: FloatArray, span: tuple[int, int], peak: float) -> FloatArray:
-        cut, floor = self._cut(audio, span), torch.tensor([peak], device=self.device)
-        result: FloatArray = self.graphs("encode", self._planes, cut, floor).cpu().numpy()
-        return result
+    def _stacked(self, cuts: Sequence[FloatArray]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(cuts)).to(self.device)
 
-    def _planes(self, cut: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
-        return torch.cat(self.network(self.mel(cut, peak), self.layers)).float()
+    def _run_peaks(self, cuts: Sequence[FloatArray]) -> list[float]:
+        peaks: list[float] = self.mel.peak_log10(self._stacked(cuts)).tolist()
+        return peaks
+
+    def _run(self, items: Sequence[tuple[FloatArray, float | None]]) -> list[FloatArray]:
+        """Encode stretches of one length in one pass, each to ``[L, F, 512]``."""
+        inputs = [self._stacked([cut for cut, _ in items])]
+        peaks = [peak for _, peak in items if peak is not None]
+        if peaks:
+            inputs.append(torch.tensor(peaks, device=self.device))
+        result: FloatArray = self.graphs("encode", self._planes, *inputs).cpu().numpy()
+        return list(result)
+
+    def _planes(self, cuts: torch.Tensor, peaks: torch.Tensor | None = None) -> torch.Tensor:
+        return torch.stack(self.network(self.mel(cuts, peaks), self.layers), dim=1).float()
 
 
 def _checked(samples: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class SwiftF0Tracker(NetworkStage):
         audio = checked(samples)
         f0_hz, confidence = self.estimate(levelled(audio))
         raw = Pitch(f0_hz, confidence, HOP_SAMPLES / SAMPLE_RATE_HZ)
-        return self.guarded(lambda: finish(audio, raw, self.rules, self.device))
+        return self.guarded(lambda: finish(audio, raw, self.rules, self.device, self.graphs))
 
     def estimate(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network alone: F0 in Hz and confidence of every frame, ``[T // 256 + 1]``."""
@@ -74,11 +74,16 @@ class SwiftF0Tracker(NetworkStage):
 
         def work(left: int, right: int) -> tuple[FloatArray, FloatArray]:
             cut = padded[left * HOP_SAMPLES : right * HOP_SAMPLES]
-            return self.guarded(lambda: self._run(cut))
+            key, seconds = len(cut), len(cut) / SAMPLE_RATE_HZ
+            return self.batched(self._run, cut, key=key, seconds=seconds)
 
         return over_chunks(frames, self.chunk_frames, CONTEXT_FRAMES, work)
 
-    def _run(self, cut: FloatArray) -> tuple[FloatArray, FloatArray]:
-        audio = torch.from_numpy(cut).to(self.device)[None]
-        both = self.graphs("track", lambda x: torch.cat(self.network(x)), audio).cpu().numpy()
-        return both[0], both[1]
+    def _run(self, cuts: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
+        """Track stretches of one length in one pass."""
+        audio = torch.from_numpy(np.stack(cuts)).to(self.device)
+        both = self.graphs("track", self._curves, audio).cpu().numpy()
+        return list(zip(both[0], both[1], strict=True))
+
+    def _curves(self, audio: torch.Tensor) -> torch.Tensor:
+        return torch.stack(self.network(audio))
