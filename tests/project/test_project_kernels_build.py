@@ -36,7 +36,7 @@ def nvcc_says(option: str) -> str:
 
 def state() -> str:
     """Return a hash of all that the compiled file depends on."""
-    names = sorted([*(ROOT / "csrc").iterdir(), ROOT / "setup.py", ROOT / "pyproject.toml"])
+    names = sorted([*(ROOT / "csrc").iterdir(), ROOT / "setup.py"])
     digest = hashlib.sha256(f"{nvcc_says('--version')} {torch.__version__}".encode())
     for path in names:
         digest.update(path.name.encode() + path.read_bytes())
