@@ -15,6 +15,8 @@ def tables(found: Mapping[str, Any]) -> str:
         parts.append(_pipelines("A whole song", [found["song"]]))
     if "vocoder" in found:
         parts.append(_vocoder(found["vocoder"]))
+    if found.get("kernels"):
+        parts.append(_kernels(found["kernels"]))
     return "\n\n".join(parts)
 
 
@@ -54,6 +56,20 @@ def _vocoder(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     return f"### Vocoder, 1 s per item\n\n{table(heads, cells)}"
+
+
+def _kernels(rows: Sequence[Mapping[str, Any]]) -> str:
+    best: dict[tuple[str, int], dict[str, float]] = {}
+    for row in rows:
+        best.setdefault((row["op"], row["batch"]), {})[row["way"]] = 1_000 * row["p50_ms"]
+    heads = ("op", "batch", "kernel us", "eager us", "torch.compile us", "x the better of them")
+    cells = []
+    for (op, batch), ways in best.items():
+        others = [ways[way] for way in ("eager", "torch.compile") if way in ways]
+        gain = f"{min(others) / ways['kernel']:.2f}" if others and "kernel" in ways else "-"
+        shown = (ways.get(way) for way in ("kernel", "eager", "torch.compile"))
+        cells.append((op, batch, *("-" if x is None else f"{x:.1f}" for x in shown), gain))
+    return f"### Kernels, one call inside a graph\n\n{table(heads, cells)}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

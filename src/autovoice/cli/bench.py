@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-PARTS = ("pipeline", "song", "vocoder")
+PARTS = ("pipeline", "song", "vocoder", "kernels")
 
 
 @click.command()
@@ -20,10 +20,11 @@ PARTS = ("pipeline", "song", "vocoder")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--history", type=click.Path(path_type=Path), help="Append one line to this file.")
 def bench(parts: tuple[str, ...], device: str, as_json: bool, **options: Any) -> None:
-    """Measure on this machine: 1 s and a whole song through the pipeline, and the vocoder.
+    """Measure on this machine: 1 s and a whole song, the vocoder and each kernel.
 
-    PARTS are pipeline, song and vocoder; without any all are run. Every way is compared with
-    float32 in eager PyTorch in the same run: where the sound differs, the figure is void.
+    PARTS are pipeline, song, vocoder and kernels (on a GPU); without any all are run. Every way of
+    the vocoder is compared with float32 in eager PyTorch in the same run: where the sound differs,
+    the figure is void.
     """
     from autovoice.bench.facts import facts
     from autovoice.bench.tables import tables
@@ -51,6 +52,11 @@ def _measured(
         return vocoder(
             features(engine), engine.device, runs=runs, batches=batches, compiled=compiled
         )
+    if part == "kernels":
+        from autovoice.bench.kernels import kernels
+
+        on_gpu = engine.device.startswith("cuda")
+        return kernels(engine.device, runs=runs, compiled=compiled) if on_gpu else []
     from autovoice.bench.pipeline import pipeline
 
     if part == "song":
