@@ -164,5 +164,11 @@ def test_a_changed_header_is_compiled_and_the_list_of_architectures_honoured(
     assert fatbin.read(library_file) == fatbin.GpuCode(sass=(80, 90), ptx=(90,))
 
 
+def test_nothing_is_compiled_at_import() -> None:
+    sources = (ROOT / "src").rglob("*.py")
+    wrong = [path.name for path in sources if "cpp_extension" in path.read_text(encoding="utf-8")]
+    assert wrong == []
+
+
 def test_setup_is_short() -> None:
     assert len((ROOT / "setup.py").read_text(encoding="utf-8").splitlines()) <= 80
