@@ -37,6 +37,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --no-input --no-compile -c constraints.txt -e '.[server,train,eval,dev]'
 	@touch $@
 
+.PHONY: kernels
+kernels: setup ## compile the CUDA kernels into this checkout (needs nvcc; says what is missing)
+	@scripts/build.sh $(ARGS)
+
 .PHONY: weights
 weights: setup ## fetch and verify the model weights (once, kept in the user's cache)
 	@$(BIN)/autovoice models pull

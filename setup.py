@@ -1,32 +1,29 @@
-"""Carry ``models/`` in wheels as ``autovoice/_models/``, and build the CUDA kernels if asked to.
+"""Carry ``models/`` in wheels as ``autovoice/_models/``, and build the CUDA kernels.
 
-``AUTOVOICE_CUDA``: ``auto`` (default) builds ``csrc/`` where nvcc and PyTorch are, ``0`` never,
-``1`` says what is missing. It needs ``--no-build-isolation``: ``scripts/build.sh`` does all of it.
+``AUTOVOICE_CUDA``: ``auto`` (default) builds ``csrc/`` where nvcc, a compiler and PyTorch are,
+``0`` never, ``1`` or fails. It needs ``--no-build-isolation``: see ``scripts/build.sh``.
 """
-
-from __future__ import annotations
 
 import os
 import re
 import shutil
 import subprocess
+import zlib
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-ROOT = Path(__file__).resolve().parent
-MODELS = ROOT / "models"
+MODELS = Path(__file__).resolve().parent / "models"
 ARCHITECTURES = (70, 75, 80, 86, 89, 90, 100, 120)
 TARGET = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # the oldest stable ABI that is enough: 2.10
 
 
 class BuildWithModels(build_py):
-    """Copy the models beside the modules."""
+    """Copy the models beside the modules, where ``autovoice.weights`` looks for them."""
 
     def run(self) -> None:
-        """Build, then put the models where ``autovoice.weights`` looks for them."""
         super().run()
         if not self.editable_mode and MODELS.is_dir():
             target = Path(self.build_lib) / "autovoice" / "_models"
@@ -35,11 +32,11 @@ class BuildWithModels(build_py):
 
 
 def toolkit() -> Path | None:
-    """Return the folder of the CUDA toolkit that nvcc belongs to."""
-    nvcc = Path(shutil.which("nvcc") or "nvcc").resolve()
-    places = (os.environ.get("CUDA_HOME", "-"), nvcc.parents[1], "/usr/local/cuda")
-    complete = (p for p in map(Path, places) if (p / "include/cuda_runtime.h").exists())
-    return next(complete, None)
+    """Return the folder of the CUDA toolkit: ``CUDA_HOME``, else nvcc's or the usual one."""
+    named, nvcc = os.environ.get("CUDA_HOME"), Path(shutil.which("nvcc") or "nvcc").resolve()
+    places = [Path(named)] if named else [nvcc.parents[1], Path("/usr/local/cuda")]
+    whole = (p for p in places if (p / "bin/nvcc").exists() and (p / "include/cuda.h").exists())
+    return next(whole, None)
 
 
 def architectures(nvcc: Path) -> str:
@@ -49,36 +46,35 @@ def architectures(nvcc: Path) -> str:
     return ";".join(f"{n // 10}.{n % 10}" for n in ARCHITECTURES if n in known) + "+PTX"
 
 
-def kernels() -> dict[str, Any]:
+def kernels() -> dict[str, object]:
     """Return what ``setup`` needs to build the kernels; nothing where they are not to be built."""
-    home, wish = toolkit(), os.environ.get("AUTOVOICE_CUDA", "auto")
-    if wish not in {"auto", "0", "1"}:
-        raise SystemExit(f"AUTOVOICE_CUDA: found {wish!r}, expected auto, 0 or 1")
-    try:
-        from torch.utils import cpp_extension as build
-    except ImportError:  # an isolated build: without PyTorch there is nothing to build against
-        home = None
-    if home is None and wish == "1":
-        raise SystemExit(
-            "AUTOVOICE_CUDA=1: nvcc or PyTorch is missing; scripts/build.sh says which"
-        )
-    if home is None or wish == "0":
+    wish = os.environ.get("AUTOVOICE_CUDA", "auto")
+    # An isolated build has no PyTorch, so that there is nothing to build against.
+    usable = shutil.which(os.environ.get("CXX", "c++")) and find_spec("torch")
+    home = toolkit() if usable else None
+    if wish == "0" or (wish == "auto" and home is None):
         return {}
+    if home is None or wish not in {"auto", "1"}:
+        raise SystemExit(f"AUTOVOICE_CUDA={wish}: expected auto, 0, or 1 and what build.sh checks")
+    from torch.utils import cpp_extension as build
+
     build.CUDA_HOME = str(home)  # a CPU build looks for no toolkit, and its headers are as good
     os.environ.setdefault("TORCH_CUDA_ARCH_LIST", architectures(home / "bin/nvcc"))
-    sources = sorted(f"csrc/{path.name}" for path in ROOT.glob("csrc/*.cu"))
-    flags = {"cxx": ["-O2", TARGET], "nvcc": ["-O3", "-std=c++20", "-DUSE_CUDA", TARGET]}
-    links = ["-Wl,--no-as-needed", "-ltorch", "-Wl,--allow-shlib-undefined"]
+    sources, headers = (sorted(map(str, Path("csrc").glob(f"*.{end}"))) for end in ("cu", "h"))
+    # ninja is told of headers only by a PyTorch built for CUDA; it does see a new flag.
+    flag = f"-DAUTOVOICE_HEADERS={zlib.crc32(b''.join(Path(h).read_bytes() for h in headers))}"
+    nvcc = ["-O3", "-std=c++20", "--threads=4", "-DUSE_CUDA", TARGET, flag]
     extension = build.CUDAExtension(
-        "autovoice._cuda", sources, py_limited_api=True, extra_compile_args=flags,
-        extra_link_args=links,
+        "autovoice._cuda", sources, depends=headers, py_limited_api=True,
+        extra_compile_args={"cxx": ["-O2", TARGET], "nvcc": nvcc},
+        extra_link_args=["-Wl,--no-as-needed", "-ltorch", "-Wl,--allow-shlib-undefined"],
     )  # fmt: skip
     # libtorch finds its CUDA part when the library is loaded; a CPU build to link with has none.
     extension.libraries = [name for name in extension.libraries if not name.endswith("_cuda")]
     command = build.BuildExtension.with_options(no_python_abi_suffix=True)
+    commands = {"build_py": BuildWithModels, "build_ext": command}
     options = {"bdist_wheel": {"py_limited_api": "cp310"}}
-    return {"ext_modules": [extension], "cmdclass": {"build_ext": command}, "options": options}
+    return {"ext_modules": [extension], "cmdclass": commands, "options": options}
 
 
-built = kernels()
-setup(**built | {"cmdclass": {"build_py": BuildWithModels} | built.get("cmdclass", {})})
+setup(**{"cmdclass": {"build_py": BuildWithModels}} | kernels())

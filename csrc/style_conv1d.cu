@@ -257,6 +257,7 @@ __global__ void __launch_bounds__(kThreads) style_conv1d_kernel(const StyleConvA
   const int first_column = blockIdx.y * Columns;
   const int valid = p.lengths ? p.lengths[item] : int(p.rows_in);
   const int valid_out = valid + int(p.rows_out - p.rows_in);
+  if (first_row >= valid_out) return;  // nobody reads these rows
   const int steps = p.taps * p.channels_in / kStep;
 
 #pragma unroll

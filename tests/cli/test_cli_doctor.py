@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +14,7 @@ from click.testing import CliRunner
 
 from autovoice import weights
 from autovoice.cli import doctor as room
-from autovoice.cli.doctor import Finding
-
-CARD = SimpleNamespace(name="Card", total_memory=80_000_000_000, major=9, minor=0)
+from autovoice.cli.finding import Finding
 
 
 def by_topic(findings: list[Finding]) -> dict[str, Finding]:
@@ -34,14 +30,6 @@ def run(*words: str) -> tuple[int, str]:
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUTOVOICE_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: CARD)
 
 
 def test_this_machine_is_described() -> None:
@@ -118,45 +106,6 @@ def test_notes_do_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 0
     assert "-> get one" in text
     assert "(1 notes)" in text
-
-
-@pytest.mark.usefixtures("gpu")
-def test_gpus_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.shutil, "which", lambda name: None)
-    found = by_topic(list(room.check_torch()))
-    assert found["gpu cuda:1"].found == "Card, 80.0 GB, sm_90"
-    assert found["gpu driver"].found == "unknown"
-
-
-@pytest.mark.usefixtures("gpu")
-def test_a_gpu_that_does_not_work_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(room.shutil, "which", lambda name: "nvidia-smi")
-    found = by_topic(list(room.check_torch()))
-    assert found["gpu"].state == "note"
-    assert found["gpu"].advice == "see nvidia-smi"
-
-
-def test_a_driver_without_a_cuda_build_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.version, "cuda", None)
-    monkeypatch.setattr(room.shutil, "which", lambda name: "nvidia-smi")
-    assert "CUDA build" in by_topic(list(room.check_torch()))["gpu"].advice
-
-
-def test_the_driver_version_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.shutil, "which", lambda name: sys.executable)
-    answer = subprocess.CompletedProcess([], 0, stdout="580.95\n580.95\n")
-    monkeypatch.setattr(room.subprocess, "run", lambda *args, **kwargs: answer)
-    assert room._driver_version() == "580.95"
-
-
-def test_a_driver_that_does_not_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*args: object, **kwargs: object) -> None:
-        raise subprocess.TimeoutExpired("nvidia-smi", 10)
-
-    monkeypatch.setattr(room.shutil, "which", lambda name: "nvidia-smi")
-    monkeypatch.setattr(room.subprocess, "run", fails)
-    assert room._driver_version() == "unknown (TimeoutExpired)"
 
 
 def test_memory_is_that_of_the_container(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ LONG = [(name, script) for name, script in SCRIPTS if any(map(is_slow, script))]
 END_TO_END = "scripts/run_e2e_tests.sh"
 KNOWN = re.compile(
     rf"make |(\.venv/bin/)?autovoice |\.venv/bin/pre-commit install$|pip install |{END_TO_END}"
-    r"|(JOB=\$\()?curl "
+    r"|(JOB=\$\()?curl |scripts/build\.sh( --check| --wheel \w+)?$"
+    r"|\.venv/bin/python scripts/(kernel_costs|fatbin|abi_audit)\.py"
 )
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
 
@@ -153,6 +154,25 @@ def test_the_end_to_end_script_knows_its_options() -> None:
         done = run([str(ROOT / line[0]), *line[1:], "--list"], ROOT)
         assert done.returncode == 0, done.stderr
         assert "song to cover" in done.stdout
+
+
+def test_the_build_script_looks_for_what_it_needs() -> None:
+    """It says what is there and returns 0, or says what is missing and returns 2."""
+    lines = [shlex.split(line) for _, line in SHELL if line.startswith("scripts/build.sh")]
+    assert ["scripts/build.sh", "--check"] in lines
+    done = run([str(ROOT / "scripts" / "build.sh"), "--check"], ROOT)
+    assert done.returncode in {0, 2}
+    assert ("MISSING" in done.stderr) == (done.returncode == 2)
+
+
+def test_the_scripts_of_the_kernels_run() -> None:
+    """Those that read a compiled file explain themselves without one."""
+    lines = [shlex.split(line)[1:] for _, line in SHELL if line.startswith(".venv/bin/python ")]
+    assert len(lines) >= 3
+    for name, *files in lines:
+        done = run([sys.executable, str(ROOT / name)], ROOT)
+        assert done.returncode == (2 if files else 0), done.stderr
+        assert ("Print" in done.stdout + done.stderr or "Check" in done.stderr) == bool(files)
 
 
 def test_pip_install_names_what_is_there() -> None:

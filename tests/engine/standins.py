@@ -111,7 +111,7 @@ class Mixdown:
     vocal: Audio
 
 
-def mix(converted: Audio, stems: Stems) -> Mixdown:
+def mix(converted: Audio, stems: Stems, device: str) -> Mixdown:
     backing = stems.backing
     at = np.arange(backing.length_samples) / backing.sample_rate_hz
     voice = np.interp(at, np.arange(converted.length_samples) / 24_000, converted.samples[0])

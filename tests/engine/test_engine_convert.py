@@ -236,7 +236,7 @@ def test_out_of_memory_on_the_cpu_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_memory_error_is_a_resource_error(tmp_path: Path) -> None:
-    def mix(converted: Any, stems: Any) -> Audio:
+    def mix(converted: Any, stems: Any, device: str) -> Audio:
         raise MemoryError
 
     with pytest.raises(ResourceError, match="out of memory"):
@@ -341,7 +341,7 @@ def test_pauses_in_the_vocal_are_silent_in_the_cover(tmp_path: Path) -> None:
 
 
 def test_a_mix_of_the_wrong_shape_is_found_out(tmp_path: Path) -> None:
-    def wrong(converted: Audio, stems: Stems) -> Mixdown:
+    def wrong(converted: Audio, stems: Stems, device: str) -> Mixdown:
         return Mixdown(converted, converted)
 
     with pytest.raises(InputError, match=r"mix: found \[1, 24000\], expected \[2, 44100\]"):

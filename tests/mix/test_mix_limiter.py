@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from autovoice.mix import limiter, true_peak
+from autovoice.mix import curves, limiter, true_peak
 from autovoice.mix.limiter import limit
 from autovoice.mix.true_peak import block_peaks
 
@@ -94,7 +94,7 @@ def test_result_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -
     wave = waves()["noise"].astype(np.float32)
     whole = limit(wave, RATE_HZ)
     monkeypatch.setattr(true_peak, "_PIECE_SAMPLES", 1 << 10)
-    monkeypatch.setattr(limiter, "_PIECE_SAMPLES", 1 << 10)
+    monkeypatch.setattr(curves, "_PIECE_SAMPLES", 1 << 10)
     np.testing.assert_allclose(limit(wave, RATE_HZ), whole, atol=1e-5)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from autovoice.mix import loudness
 from autovoice.mix.dynamics import following_gain, matching_gain
 from autovoice.mix.loudness import integrated_lufs, weighted_powers
 
@@ -83,3 +84,16 @@ def test_following_takes_phrases_within_its_limits() -> None:
     half_db = 20 * np.log10(following_gain(source, flat, 0.5))
     np.testing.assert_allclose(half_db, gains_db / 2, atol=1e-9)
     assert set(following_gain(source, flat, 0.0)) == {1.0}
+
+
+@pytest.mark.parametrize("seconds", [0.03, 1.0, 45.23])
+def test_transforms_measure_what_the_recursion_measures(seconds: float) -> None:
+    chance = np.random.default_rng(4)
+    noise = chance.normal(size=(2, round(seconds * 44_100))).astype(np.float32)
+    # A hum under the weighting's corner, and quiet stretches beside loud ones.
+    noise += np.sin(np.arange(noise.shape[1]) * 0.004, dtype=np.float32)
+    noise[:, noise.shape[1] // 2 :] *= 0.001
+    expected = weighted_powers(noise, 44_100)
+    found = loudness.transformed_powers(noise, 44_100, "cpu")
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-3)

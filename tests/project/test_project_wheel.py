@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,40 +9,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.project.build_tree import ROOT, built, copied
 
 from autovoice import weights
 from autovoice.weights.paths import bundled_root
-
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE",
-           "THIRD_PARTY.md", "src", "models")  # fmt: skip
-BUILD = "import sys; from setuptools import build_meta; print(build_meta.{what}(sys.argv[1]))"
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of what a package is built of, so that nothing is built in the checkout."""
-    folder = tmp_path_factory.mktemp("tree")
-    leave = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=leave)
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def built(what: str, tree: Path, out: Path) -> Path:
-    """Build a ``wheel``, an ``editable`` wheel or an ``sdist``, without a network."""
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD.format(what=f"build_{what}"), str(out)],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return out / done.stdout.splitlines()[-1]
+    return copied(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +26,7 @@ def installed(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the wheel unpacked as an installer would."""
     folder = tmp_path_factory.mktemp("wheel")
     site = folder / "site"
-    with zipfile.ZipFile(built("wheel", tree, folder)) as wheel:
+    with zipfile.ZipFile(built("wheel", tree, folder, cuda="0")) as wheel:
         wheel.extractall(site)
     return site
 
@@ -97,14 +72,16 @@ print(builtin_voice("kumo").name)"""
 
 
 def test_a_source_archive_can_build_the_same_wheel(tree: Path, tmp_path: Path) -> None:
-    with tarfile.open(built("sdist", tree, tmp_path)) as archive:
+    with tarfile.open(built("sdist", tree, tmp_path, cuda="0")) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.py", "models/index.json"} <= names
     assert {f"models/{name}" for name in weights.bundled_index()} <= names
+    assert {f"csrc/{path.name}" for path in (ROOT / "csrc").iterdir()} <= names
+    assert "scripts/build.sh" in names
 
 
 def test_an_editable_install_has_no_copy_of_the_models(tree: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(built("editable", tree, tmp_path)) as wheel:
+    with zipfile.ZipFile(built("editable", tree, tmp_path, cuda="0")) as wheel:
         assert [name for name in wheel.namelist() if "_models" in name] == []
     assert not (tree / "src" / "autovoice" / "_models").exists()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
@@ -21,6 +23,7 @@ RANGE_DB = 46.0
 ABOVE_NOISE_DB = 6.0
 # Singing this far under the song's own level is the rest that a separator left behind.
 BLEED_DB = 32.0
+RUMBLE_HZ = 60.0
 _SHORTEST_VOICED_S = 0.06
 _SHORTEST_FRAMES = 4
 
@@ -68,8 +71,7 @@ def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
 def _level_db(samples: FloatArray, sample_rate_hz: int, frames: int) -> FloatArray:
     """Measure each frame's RMS level over two hops, without rumble under 60 Hz."""
     if sample_rate_hz > 500:
-        rumble = signal.butter(2, 60.0, "highpass", fs=sample_rate_hz, output="sos")
-        samples = signal.sosfilt(rumble, samples).astype(np.float32)
+        samples = signal.sosfilt(_rumble(sample_rate_hz), samples).astype(np.float32)
     edges = np.arange(frames + 1) * sample_rate_hz / FRAMES_PER_S
     total = np.concatenate(([0.0], np.cumsum(np.square(samples, dtype=np.float64))))
     half = 0.5 * sample_rate_hz / FRAMES_PER_S
@@ -78,6 +80,14 @@ def _level_db(samples: FloatArray, sample_rate_hz: int, frames: int) -> FloatArr
     power = np.maximum(total[right] - total[left], 0.0) / np.maximum(right - left, 1)
     level: FloatArray = (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
     return level
+
+
+@cache
+def _rumble(sample_rate_hz: int) -> NDArray[np.float64]:
+    filters: NDArray[np.float64] = signal.butter(
+        2, RUMBLE_HZ, "highpass", fs=sample_rate_hz, output="sos"
+    )
+    return filters
 
 
 def _voiced(pitch: Pitch, frames: int) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -16,6 +18,11 @@ _LARGEST_GAIN = 30.0
 # Frames of 50 ms that are squared at once: a minute, so that memory stays flat.
 _LEVEL_BLOCK = 1200
 _CHUNK_FRAMES = 2400
+
+
+@cache
+def _mel() -> Mel24k:
+    return Mel24k()
 
 
 def level_gain(samples: FloatArray, sample_rate_hz: int) -> float:
@@ -68,7 +75,7 @@ def decoder_energy(samples: FloatArray) -> Curve:
     frames = len(samples) // HOP_SAMPLES
     audio = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))[None]
     values = np.zeros(frames, dtype=np.float32)
-    mel = Mel24k()
+    mel = _mel()
     with torch.inference_mode():
         padded = pad_ends(audio)
         for first in range(0, frames, _CHUNK_FRAMES):

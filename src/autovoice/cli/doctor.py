@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import click
 
-State = Literal["ok", "note", "broken"]
+from autovoice.cli.doctor_gpu import (
+    check_device,
+    check_kernels,
+    check_ops,
+    check_toolkit,
+    check_torch,
+)
+from autovoice.cli.finding import Check, Finding, gigabytes
+
 CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 LEAST_MEMORY_BYTES = 3 << 30
 WEIGHTS_DISK_BYTES = 2 << 30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report.
-
-    Args:
-        topic: what was looked at.
-        state: ``ok``; ``note`` (works, could be better); ``broken`` (must be mended).
-        found: what is there.
-        advice: what to do about it, empty where nothing.
-    """
-
-    topic: str
-    state: State
-    found: str
-    advice: str = ""
-
-
-Check = Callable[[], Iterator[Finding]]
 
 
 def check_python() -> Iterator[Finding]:
@@ -68,64 +53,6 @@ def check_processor() -> Iterator[Finding]:
         yield Finding("memory", "note", gigabytes(memory), advice)
     else:
         yield Finding("memory", "ok", gigabytes(memory))
-
-
-def check_torch() -> Iterator[Finding]:
-    """Look at PyTorch, the GPUs it sees and the device that will be used."""
-    import torch
-
-    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    yield Finding("torch", "ok", f"{torch.__version__} ({build})")
-    yield Finding("threads", "ok", f"{torch.get_num_threads()} of torch")
-    yield from _gpus()
-
-
-def _gpus() -> Iterator[Finding]:
-    import torch
-
-    driver = shutil.which("nvidia-smi") or ctypes.util.find_library("cuda")
-    if torch.version.cuda is None:
-        if driver:
-            advice = "install a CUDA build of PyTorch to use the NVIDIA GPU"
-            yield Finding("gpu", "note", "an NVIDIA driver is there, PyTorch cannot use it", advice)
-        return
-    if not torch.cuda.is_available():
-        advice = "install or update the NVIDIA driver" if driver is None else "see nvidia-smi"
-        yield Finding("gpu", "note", "none that works", advice)
-        return
-    for index in range(torch.cuda.device_count()):
-        card = torch.cuda.get_device_properties(index)
-        found = f"{card.name}, {gigabytes(card.total_memory)}, sm_{card.major}{card.minor}"
-        yield Finding(f"gpu cuda:{index}", "ok", found)
-    yield Finding("gpu driver", "ok", _driver_version())
-
-
-def _driver_version() -> str:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return "unknown"
-    question = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(question, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"unknown ({type(error).__name__})"
-    return answer.stdout.partition("\n")[0].strip() or "unknown"
-
-
-def check_device() -> Iterator[Finding]:
-    """Tell which device ``--device auto`` takes, and why."""
-    from autovoice.engine import devices
-
-    choice = devices.choose("auto")
-    yield Finding("device", "ok", f"{choice.device}: {choice.reason}")
-
-
-def check_kernels() -> Iterator[Finding]:
-    """Look for the compiled extension."""
-    room = Path(__file__).resolve().parents[1] / "kernels"
-    built = sorted(path.name for path in room.glob("*") if path.suffix in {".so", ".pyd", ".dylib"})
-    found = ", ".join(built) or "not built: PyTorch's own operations are used"
-    yield Finding("kernels", "ok", found)
 
 
 def check_sound() -> Iterator[Finding]:
@@ -208,17 +135,14 @@ def memory_bytes(limits: Sequence[Path] = CGROUP_LIMITS) -> int | None:
     return memory
 
 
-def gigabytes(size_bytes: int) -> str:
-    """Write a size in gigabytes."""
-    return f"{size_bytes / 1e9:.1f} GB"
-
-
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("python", check_python),
     ("cpu", check_processor),
     ("torch", check_torch),
     ("device", check_device),
     ("kernels", check_kernels),
+    ("ops", check_ops),
+    ("nvcc", check_toolkit),
     ("sound", check_sound),
     ("weights", check_weights),
 )

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("autovoice.cli.train", "Train the voice model itself."),
     "serve": ("autovoice.cli.serve", "Run the HTTP service."),
     "models": ("autovoice.cli.models", "Fetch and check the model weights."),
+    "bench": ("autovoice.cli.bench", "Measure how fast the engine is here."),
     "doctor": ("autovoice.cli.doctor", "Say what is installed and what will be used."),
 }
 INTERRUPTED = 130

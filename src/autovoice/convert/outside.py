@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -57,10 +58,17 @@ class Melody:
         Frames less than half a second apart are one place; a place with less than 0.1 s of notes
         outside is left out.
         """
+        lowest, highest = self._ends
         if side == "above":
-            outside = self.notes + semitones > nearest_note(voice.high_hz)
+            limit = nearest_note(voice.high_hz) - semitones
+            if highest <= limit:
+                return []
+            outside = self.notes > limit
         else:
-            outside = self.notes + semitones < nearest_note(voice.low_hz)
+            limit = nearest_note(voice.low_hz) - semitones
+            if lowest >= limit:
+                return []
+            outside = self.notes < limit
         frames = np.flatnonzero(outside & self.voiced)
         if not len(frames):
             return []
@@ -71,7 +79,7 @@ class Melody:
     def share(self, side: Literal["above", "below"], voice: PitchRange, semitones: int) -> float:
         """Return how much of the voiced time lies outside on one side, 0 to 1."""
         found = sum(len(place) for place in self.places(side, voice, semitones))
-        return found / max(int(self.voiced.sum()), 1)
+        return found / max(self._count, 1)
 
     def share_outside(self, voice: PitchRange, semitones: int) -> float:
         """Return how much of the voiced time lies outside, 0 to 1."""
@@ -86,6 +94,17 @@ class Melody:
             for place in self.places(side, voice, semitones)
         ]
         return tuple(sorted(spans, key=lambda span: (span.start_s, span.end_s)))
+
+    @cached_property
+    def _ends(self) -> tuple[int, int]:
+        """The lowest and the highest note."""
+        sung = self.notes[self.voiced]
+        return (int(sung.min()), int(sung.max())) if len(sung) else (0, 0)
+
+    @cached_property
+    def _count(self) -> int:
+        """Voiced frames."""
+        return int(self.voiced.sum())
 
     @property
     def _least(self) -> int:

@@ -92,6 +92,11 @@ class Engine:
         """Where the networks run now."""
         return self._stages.device
 
+    @property
+    def stages(self) -> Stages:
+        """The networks, for measurements; nobody else may use the engine meanwhile."""
+        return self._stages
+
     def voice(self, voice: str | Path | Voice | Audio) -> Voice:
         """Find a voice: built-in name, stored profile, ``.voice`` file, or a recording.
 

@@ -160,7 +160,7 @@ class Pipeline:
     def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
-            mixed = self.stages.builders.mix(converted, stems)
+            mixed = self.stages.builders.mix(converted, stems, self.stages.device)
         wanted = stems.backing.samples.shape
         for result in (mixed.mix, mixed.vocal):
             if result.samples.shape != wanted:

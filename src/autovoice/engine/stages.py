@@ -195,10 +195,10 @@ def _compare(pitch: Pitch, speaker: Speaker, semitones: int) -> RangeFit:
     return range_fit(pitch, speaker, semitones)
 
 
-def _mix(converted: Audio, stems: Stems) -> Mixed:
+def _mix(converted: Audio, stems: Stems, device: str) -> Mixed:
     from autovoice.mix import mixdown
 
-    return mixdown(converted, stems)
+    return mixdown(converted, stems, device=device)
 
 
 def _speech(device: str) -> SpeechFront:
@@ -259,7 +259,7 @@ class Builders:
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity
     fit: Callable[[Pitch, Speaker], int] = _fit
     compare: Callable[[Pitch, Speaker, int], RangeFit] = _compare
-    mix: Callable[[Audio, Stems], Mixed] = _mix
+    mix: Callable[[Audio, Stems, str], Mixed] = _mix
     text: TextFront = _text
     speech: Callable[[str], SpeechFront] = _speech
     speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder

@@ -78,9 +78,10 @@ def load() -> tuple[bool, str]:
 
 def implementations() -> tuple[Implementation, ...]:
     """Say for every op what would run it on a CUDA device."""
-    _, reason = load()
+    loaded, reason = load()
     found = []
     for name in _NAMES:
         has = torch._C._dispatch_has_kernel_for_dispatch_key(f"{NAMESPACE}::{name}", "CUDA")
-        found.append(Implementation(name, "cuda" if has else "reference", reason))
+        why = reason if has or not loaded else "the compiled extension has no kernel for it"
+        found.append(Implementation(name, "cuda" if has else "reference", why))
     return tuple(found)

@@ -52,31 +52,24 @@ def style_conv1d(
     """Return ``second + factor * (residual + bias + conv(activation(x)))``; inference only.
 
     Args:
-        x: ``[B, T, C]``, rows of channels, half precision on CUDA; channels a multiple of 32 there.
-            Items may lie apart, rows may not.
-        weight: ``[taps, C, D]``, of the type of ``x``; D a multiple of 32 on CUDA.
+        x: ``[B, T, C]``, half precision on CUDA. Items may lie apart, rows may not.
+        weight: ``[taps, C, D]``, of the type of ``x``; C and D multiples of 32 on CUDA.
         bias: ``[D]`` float32.
-        activation: before the convolution: nothing, leaky ReLU, or style and then Snake or leaky
-            ReLU. Style normalises each channel over time by ``moments`` and sets its deviation to
-            ``1 + factors[:, :C]`` and its mean to ``factors[:, C:]``.
+        activation: before the convolution. A style normalises each channel over time by
+            ``moments``, to deviation ``1 + factors[:, :C]`` and mean ``factors[:, C:]``.
         moments: ``[B, 2, C]`` int64, sums of values and of their squares in units of 2^-24, as
             ``moments_out`` of the op that made ``x`` left them.
-        factors: ``[B, 2 C]`` float32.
-        alpha: ``[C]`` float32, Snake's frequency.
+        factors, alpha: ``[B, 2 C]``, and Snake's frequency ``[C]``; float32.
         slope: of the leaky ReLU below zero.
         dilation, padding: rows between taps, and rows of zeros before the first.
         rows_out: rows of the result; default T. Rows of zeros follow as far as they are needed.
         residual, second: ``[B, rows_out, D]`` of the type of ``x``.
-        factor: see above.
         lengths: ``[B]`` int32, rows of each item that count; later rows read as zero and add
-            nothing to ``moments_out``. Default all.
+            nothing to ``moments_out``, and what is returned for them means nothing. Default all.
         moments_out: ``[B, 2, D]`` int64, to which the moments of the result are added.
         wide: return float32, not rounded to the type of ``x``.
 
-    Shape: ``[B, rows_out, D]``.
-
-    Raises:
-        RuntimeError: shapes, types or strides that do not fit.
+    Shape: ``[B, rows_out, D]``. Raises RuntimeError where shapes, types or strides do not fit.
     """
     made: Tensor = torch.ops.autovoice.style_conv1d(
         x, weight, bias, moments, factors, alpha, residual, second, lengths, moments_out,

@@ -7,9 +7,13 @@ sings, and hardly any pitch, so the source's band goes on where the converted vo
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from numpy.typing import NDArray
-from scipy import signal
+import torch
+from scipy import fft, signal
+from torch import Tensor
+from torch.nn import functional as F
 
 from autovoice.types import FloatArray
 
@@ -26,33 +30,57 @@ _PIECE_STEPS = 2_000
 _FLOOR = 1e-10
 
 
-def with_air(converted: FloatArray, source: FloatArray, rate_hz: int) -> FloatArray:
+def with_air(
+    converted: FloatArray, source: FloatArray, rate_hz: int, device: str | torch.device = "cpu"
+) -> FloatArray:
     """Return the converted vocal with the source's band above 11.2 kHz.
 
     Args:
         converted: ``[T]`` mono, nothing above 12 kHz.
         source: ``[T]`` mono, the vocal that was converted, in the same time.
         rate_hz: of both; below 26 kHz nothing is changed.
+        device: where to compute. Default the CPU.
 
     Shape: ``[T]``.
     """
     if rate_hz < LEAST_RATE_HZ:
         return converted
     step = round(STEP_S * rate_hz)
-    low = signal.firwin(_TAPS, CROSSOVER_HZ, fs=rate_hz).astype(np.float32)
-    high = -low
-    high[_TAPS // 2] += 1.0
-    band = signal.firwin(_TAPS, BELOW_HZ, fs=rate_hz, pass_zero=False).astype(np.float32)
     made = np.empty_like(converted)
     # Two steps and the filters' reach on both sides, so that pieces join without a seam.
     context = 2 * step + step * -(-_TAPS // step)
-    for first in range(0, len(converted), _PIECE_STEPS * step):
-        end = min(first + _PIECE_STEPS * step, len(converted))
-        new, old = (_cut(sound, first - context, end + context) for sound in (converted, source))
-        gain = _gain(_filtered(new, band), _filtered(old, band), step)
-        piece = _filtered(new, low) + gain * _filtered(old, high)
-        made[first:end] = piece[context : context + end - first]
+    with torch.inference_mode():
+        for first in range(0, len(converted), _PIECE_STEPS * step):
+            end = min(first + _PIECE_STEPS * step, len(converted))
+            cuts = [_cut(sound, first - context, end + context) for sound in (converted, source)]
+            both = torch.from_numpy(np.stack(cuts)).to(device)
+            piece = _joined(both, rate_hz, step)[context : context + end - first]
+            made[first:end] = piece.cpu().numpy()
     return made
+
+
+def _joined(both: Tensor, rate_hz: int, step: int) -> Tensor:
+    """Join the low part of the first and the high part of the second, ``[2, T] -> [T]``."""
+    size = fft.next_fast_len(both.shape[1] + _TAPS - 1, real=True)
+    low, band = (taps.to(both.device) for taps in _spectra(rate_hz, size))
+    spectrum = torch.fft.rfft(both, size)
+    # The filters are symmetric and of odd length: what is left of the sound is its high part.
+    part = slice(_TAPS // 2, _TAPS // 2 + both.shape[1])
+    lows = torch.fft.irfft(spectrum * low, size)[:, part]
+    bands = torch.fft.irfft(spectrum * band, size)[:, part]
+    joined: Tensor = lows[0] + _gain(bands, step) * (both[1] - lows[1])
+    return joined
+
+
+@lru_cache(16)
+def _spectra(rate_hz: int, size: int) -> tuple[Tensor, Tensor]:
+    """Return the low-pass and the band in which the two are compared, ``[size // 2 + 1]`` each."""
+    low = signal.firwin(_TAPS, CROSSOVER_HZ, fs=rate_hz)
+    band = signal.firwin(_TAPS, BELOW_HZ, fs=rate_hz, pass_zero=False)
+    first, second = (
+        torch.from_numpy(np.fft.rfft(x, size).astype(np.complex64)) for x in (low, band)
+    )
+    return first, second
 
 
 def _cut(sound: FloatArray, first: int, end: int) -> FloatArray:
@@ -61,22 +89,15 @@ def _cut(sound: FloatArray, first: int, end: int) -> FloatArray:
     return np.pad(inside, (max(-first, 0), max(end - len(sound), 0)))
 
 
-def _filtered(sound: FloatArray, taps: NDArray[np.float32]) -> FloatArray:
-    filtered: FloatArray = signal.oaconvolve(sound, taps, mode="same").astype(np.float32)
-    return filtered
+def _gain(bands: Tensor, step: int) -> Tensor:
+    """Return how much louder the first is, at every sample; straight lines between steps.
 
-
-def _gain(new: FloatArray, old: FloatArray, step: int) -> FloatArray:
-    """Return how much louder the new band is, at every sample; straight lines between steps."""
-    count = -(-len(new) // step)
-    powers = [
-        np.square(np.pad(sound, (0, count * step - len(sound)))).reshape(count, step).mean(1)
-        for sound in (new, old)
-    ]
+    Shape: ``[2, T] -> [T]``.
+    """
+    length = bands.shape[1]
+    powers = F.pad(bands, (0, -length % step)).view(2, -1, step).square().mean(2)
     # Over three steps: one alone flutters.
-    wide = [np.convolve(np.pad(power, 1, mode="edge"), np.ones(3) / 3, "valid") for power in powers]
-    most = 10 ** (MOST_UP_DB / 20)
-    gains = np.minimum(np.sqrt(wide[0] / np.maximum(wide[1], _FLOOR)), most)
-    centres = (np.arange(count) + 0.5) * step
-    between: FloatArray = np.interp(np.arange(len(new)) + 0.5, centres, gains).astype(np.float32)
-    return between
+    wide = F.avg_pool1d(F.pad(powers[:, None], (1, 1), mode="replicate"), 3, stride=1)[:, 0]
+    gains = (wide[0] / wide[1].clamp_min(_FLOOR)).sqrt().clamp_max(10 ** (MOST_UP_DB / 20))
+    lines = F.interpolate(gains[None, None], scale_factor=step, mode="linear", align_corners=False)
+    return lines[0, 0, :length]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from autovoice.mix.curves import shaped
 from autovoice.mix.true_peak import block_peaks
 from autovoice.types import FloatArray
 
@@ -19,11 +23,14 @@ MARGIN_DB = 0.2
 # Sound over +60 dB is scaled down to that first, so that no arithmetic overflows.
 MOST_LINEAR = 1000.0
 _PASSES = 3
-_PIECE_SAMPLES = 1 << 18
 
 
 def limit(
-    samples: FloatArray, sample_rate_hz: int, *, ceiling_dbtp: float = CEILING_DBTP
+    samples: FloatArray,
+    sample_rate_hz: int,
+    *,
+    ceiling_dbtp: float = CEILING_DBTP,
+    device: str | torch.device = "cpu",
 ) -> FloatArray:
     """Return the sound with no true peak over the ceiling.
 
@@ -35,6 +42,7 @@ def limit(
         samples: ``[C, T]``, finite, any level.
         sample_rate_hz: rate.
         ceiling_dbtp: the highest true peak allowed, dB relative to full scale. Default -1.
+        device: where to compute. Default the CPU.
 
     Shape:
         ``[C, T]`` -> ``[C, T]``.
@@ -46,13 +54,13 @@ def limit(
     target_dbtp = ceiling_dbtp - MARGIN_DB
     limited = samples
     for _ in range(_PASSES):
-        peaks = block_peaks(limited, BLOCK_SAMPLES)
+        peaks = block_peaks(limited, BLOCK_SAMPLES, device)
         if peaks.size == 0 or peaks.max() <= ceiling:
             return limited
         reduction_db = _envelope(peaks, target_dbtp, sample_rate_hz)
-        limited = _reduced(limited, reduction_db)
+        limited = _reduced(limited, reduction_db, device)
     # Reached only by waves made for it; the last few hundredths of a dB come off everywhere.
-    highest = float(block_peaks(limited, BLOCK_SAMPLES).max())
+    highest = float(block_peaks(limited, BLOCK_SAMPLES, device).max())
     return limited * np.float32(min(10 ** (target_dbtp / 20) / highest, 1.0))
 
 
@@ -72,13 +80,9 @@ def _envelope(peaks: FloatArray, target_dbtp: float, sample_rate_hz: int) -> NDA
     return smooth
 
 
-def _reduced(samples: FloatArray, reduction_db: NDArray[np.float64]) -> FloatArray:
+def _reduced(
+    samples: FloatArray, reduction_db: NDArray[np.float64], device: str | torch.device
+) -> FloatArray:
     """Return the sound with a reduction that goes in straight lines from block to block."""
-    reduced = np.empty_like(samples)
-    centres = (np.arange(reduction_db.size) + 0.5) * BLOCK_SAMPLES
-    for start in range(0, samples.shape[1], _PIECE_SAMPLES):
-        piece = samples[:, start : start + _PIECE_SAMPLES]
-        where = np.arange(start, start + piece.shape[1]) + 0.5
-        gain = 10 ** (-np.interp(where, centres, reduction_db) / 20)
-        np.multiply(piece, gain, out=reduced[:, start : start + piece.shape[1]], casting="unsafe")
-    return reduced
+    gains = -reduction_db[None] / 20 * math.log(10)
+    return shaped(samples, gains, BLOCK_SAMPLES, device, curve=torch.exp)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft, signal
+from torch.nn import functional as F
 
 from autovoice.types import FloatArray
 
@@ -21,6 +24,8 @@ OFFSET_DB = -0.691
 # Below this rate the weighting's shelf lies too near the top of the band to mean anything.
 LEAST_WEIGHTED_RATE_HZ = 8000
 _READ_STEPS = 64
+_PIECE_STEPS = 200
+RESPONSE_S = 0.2
 
 
 class _Biquad(NamedTuple):
@@ -37,12 +42,15 @@ _SHELF = _Biquad(1681.974450955533, 0.7071752369554196, 3.999843853973347)
 _HIGH_PASS = _Biquad(38.13547087602444, 0.5003270373238773, 0.0)
 
 
-def weighted_powers(samples: FloatArray, sample_rate_hz: int) -> Powers:
+def weighted_powers(
+    samples: FloatArray, sample_rate_hz: int, device: str | torch.device = "cpu"
+) -> Powers:
     """Return the K-weighted mean power of every 100 ms of each channel.
 
     Args:
         samples: any level; below 8 kHz sample rate they are measured without weighting.
         sample_rate_hz: at least 10 Hz is needed for a step to hold a sample.
+        device: where to compute: recursively on the CPU, by transforms on a GPU. Default the CPU.
 
     Shape:
         ``[C, T]`` -> ``[C, ceil(T / step)]``, step = rate / 10 samples.
@@ -50,6 +58,8 @@ def weighted_powers(samples: FloatArray, sample_rate_hz: int) -> Powers:
     Source: ITU-R BS.1770-4.
     """
     step = step_samples(sample_rate_hz)
+    if torch.device(device).type != "cpu" and sample_rate_hz >= LEAST_WEIGHTED_RATE_HZ:
+        return transformed_powers(samples, sample_rate_hz, device)
     channels, length = samples.shape
     powers = np.zeros((channels, -(-length // step)))
     sos = _weighting(sample_rate_hz)
@@ -64,6 +74,39 @@ def weighted_powers(samples: FloatArray, sample_rate_hz: int) -> Powers:
         np.square(piece, out=squares[:, : piece.shape[1]])
         powers[:, first : first + steps] = squares.reshape(channels, steps, step).mean(axis=2)
     return powers
+
+
+def transformed_powers(
+    samples: FloatArray, sample_rate_hz: int, device: str | torch.device
+) -> Powers:
+    """Return what ``weighted_powers`` does, the weighting done by Fourier transforms."""
+    step = step_samples(sample_rate_hz)
+    channels, length = samples.shape
+    powers = np.zeros((channels, -(-length // step)))
+    response = _response(sample_rate_hz)
+    # The weighting looks back: each piece begins with the end of the one before.
+    back = len(response)
+    with torch.inference_mode():
+        for first in range(0, powers.shape[1], _PIECE_STEPS):
+            start, stop = first * step, min((first + _PIECE_STEPS) * step, length)
+            begin = max(start - back, 0)
+            piece = torch.from_numpy(samples[:, begin:stop]).to(device)
+            size = fft.next_fast_len(piece.shape[1] + back - 1, real=True)
+            spectrum = torch.fft.rfft(response.to(device), size)
+            heard = torch.fft.irfft(torch.fft.rfft(piece, size) * spectrum, size)
+            heard = heard[:, start - begin : stop - begin]
+            squares = F.pad(heard.square(), (0, -heard.shape[1] % step))
+            means = squares.view(channels, -1, step).mean(2).double().cpu().numpy()
+            powers[:, first : first + means.shape[1]] = means
+    return powers
+
+
+@cache
+def _response(sample_rate_hz: int) -> torch.Tensor:
+    """Return how the weighting answers a click: after 0.2 s less than -140 dB is left."""
+    click = np.zeros(round(RESPONSE_S * sample_rate_hz))
+    click[0] = 1.0
+    return torch.from_numpy(signal.sosfilt(_weighting(sample_rate_hz), click).astype(np.float32))
 
 
 def step_samples(sample_rate_hz: int) -> int:

@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from autovoice.errors import InputError
 from autovoice.io.resample import resample
 from autovoice.mix.air import with_air
-from autovoice.mix.curves import with_gain
+from autovoice.mix.curves import shaped
 from autovoice.mix.dynamics import following_gain, matching_gain
 from autovoice.mix.limiter import CEILING_DBTP, limit
 from autovoice.mix.loudness import step_samples, weighted_powers
@@ -81,32 +82,43 @@ def place_vocal(converted: Audio, stems: Stems, options: MixOptions | None = Non
     return mixdown(converted, stems, options).vocal
 
 
-def mixdown(converted: Audio, stems: Stems, options: MixOptions | None = None) -> Mixdown:
-    """Return the mix and the placed vocal at the price of one; see ``mix``."""
+def mixdown(
+    converted: Audio,
+    stems: Stems,
+    options: MixOptions | None = None,
+    device: str | torch.device = "cpu",
+) -> Mixdown:
+    """Return the mix and the placed vocal at the price of one; see ``mix``.
+
+    ``device`` says where to compute; default the CPU.
+    """
     options = options or MixOptions()
     source, backing = stems.vocals, stems.backing
     _check_match(source, backing)
     rate_hz = source.sample_rate_hz
-    placed = _placed(converted, source, options)
-    total = limit(placed + backing.samples, rate_hz, ceiling_dbtp=options.ceiling_dbtp)
-    vocal = limit(placed, rate_hz, ceiling_dbtp=options.ceiling_dbtp)
+    placed = _placed(converted, source, options, device)
+    ceiling = options.ceiling_dbtp
+    total = limit(placed + backing.samples, rate_hz, ceiling_dbtp=ceiling, device=device)
+    vocal = limit(placed, rate_hz, ceiling_dbtp=ceiling, device=device)
     return Mixdown(
         mix=Audio(total, rate_hz, backing.metadata),
         vocal=Audio(vocal, rate_hz, backing.metadata),
     )
 
 
-def _placed(converted: Audio, source: Audio, options: MixOptions) -> FloatArray:
+def _placed(
+    converted: Audio, source: Audio, options: MixOptions, device: str | torch.device
+) -> FloatArray:
     """Return the converted vocal with the loudness, dynamics and place of the source vocal."""
     rate_hz = source.sample_rate_hz
     mono = _fitted(converted, rate_hz, source.length_samples)
-    mono = with_air(mono, source.mono(), rate_hz)
-    old = weighted_powers(source.samples, rate_hz)
-    new = weighted_powers(mono[None], rate_hz)[0]
+    mono = with_air(mono, source.mono(), rate_hz, device)
+    old = weighted_powers(source.samples, rate_hz, device)
+    new = weighted_powers(mono[None], rate_hz, device)[0]
     whole = old.sum(axis=0)
     follow = following_gain(whole, new, options.follow_dynamics)
     level = matching_gain(whole, new * follow**2) * 10 ** (options.vocal_gain_db / 20)
-    return with_gain(mono, pan_gains(old) * follow * level, step_samples(rate_hz))
+    return shaped(mono, pan_gains(old) * follow * level, step_samples(rate_hz), device)
 
 
 def _fitted(converted: Audio, rate_hz: int, length_samples: int) -> FloatArray:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from autovoice.types import FloatArray
 
 OVERSAMPLING = 4
 TAPS = 48
 KAISER_BETA = 8.0
-_PIECE_SAMPLES = 1 << 15
+_REACH = TAPS // 2
+# Points between samples are found for so many samples by one matrix product.
+_FRAME = 64
+_PIECE_SAMPLES = 1 << 18
 
 
-def block_peaks(samples: FloatArray, block_samples: int) -> FloatArray:
+def block_peaks(
+    samples: FloatArray, block_samples: int, device: str | torch.device = "cpu"
+) -> FloatArray:
     """Return the true peak of every block, over all channels.
 
     The wave is read at four points per sample: the samples and three between each two, found by a
@@ -23,6 +31,7 @@ def block_peaks(samples: FloatArray, block_samples: int) -> FloatArray:
     Args:
         samples: ``[C, T]``.
         block_samples: length of a block.
+        device: where to compute. Default the CPU.
 
     Shape:
         ``[C, T]`` -> ``[ceil(T / block_samples)]``.
@@ -31,16 +40,18 @@ def block_peaks(samples: FloatArray, block_samples: int) -> FloatArray:
     """
     length = samples.shape[1]
     peaks = np.zeros(-(-length // block_samples), np.float32)
+    if not samples.shape[0]:
+        return peaks
     blocks = max(_PIECE_SAMPLES // block_samples, 1)
-    half_size = fft.next_fast_len(blocks * block_samples // 2 + TAPS, real=True)
-    spectrum = _between_spectrum(2 * half_size)
-    for first in range(0, peaks.size, blocks):
-        start = first * block_samples
-        stop = min(start + blocks * block_samples, length)
-        for channel in samples:
-            found = _blockwise_max(_wave_peaks(channel, start, stop, spectrum), block_samples)
-            target = peaks[first : first + found.size]
-            np.maximum(target, found, out=target)
+    filters = between_filters().to(device)
+    with torch.inference_mode():
+        for first in range(0, peaks.size, blocks):
+            start = first * block_samples
+            stop = min(start + blocks * block_samples, length)
+            wave = torch.from_numpy(_cut(samples, start - _REACH, stop + _REACH)).to(device)
+            highest = _wave_peaks(wave, filters).amax(0)
+            whole = F.pad(highest, (0, -len(highest) % block_samples)).view(-1, block_samples)
+            peaks[first : first + len(whole)] = whole.amax(1).cpu().numpy()
     return peaks
 
 
@@ -50,42 +61,34 @@ def true_peak(samples: FloatArray) -> float:
     return float(peaks.max()) if peaks.size else 0.0
 
 
-def _wave_peaks(
-    channel: FloatArray, start: int, stop: int, spectrum: NDArray[np.complex64]
-) -> FloatArray:
-    """Return the peak of the wave from one sample before to one after each sample."""
-    reach = TAPS // 2
-    cut = _cut(channel, start - reach, stop + reach)
-    points = stop - start + 1
-    size = 2 * (spectrum.shape[1] - 1)
-    # Point k lies between samples k - 1 and k of this stretch, so there is one more of them.
-    waves = fft.irfft(fft.rfft(cut, size) * spectrum, size, axis=1)[:, TAPS - 1 : TAPS - 1 + points]
-    between = np.abs(waves).max(axis=0)
-    peaks: FloatArray = np.abs(cut[reach:-reach])
-    np.maximum(peaks, between[:-1], out=peaks)
-    np.maximum(peaks, between[1:], out=peaks)
-    return peaks
+def _wave_peaks(wave: Tensor, filters: Tensor) -> Tensor:
+    """Return the peak from one sample before to one after each, ``[C, T + 48] -> [C, T]``."""
+    count = wave.shape[1] - 2 * _REACH
+    # Point k lies between samples k - 1 and k, so there is one more of them.
+    missing = -(count + 1) % _FRAME
+    frames = F.pad(wave, (0, missing)).unfold(1, len(filters), _FRAME)
+    points = (frames @ filters).view(len(wave), -1, OVERSAMPLING - 1, _FRAME).abs().amax(2)
+    between = points.flatten(1)[:, : count + 1]
+    peaks = torch.maximum(between[:, :-1], between[:, 1:])
+    return torch.maximum(peaks, wave[:, _REACH:-_REACH].abs())
 
 
-def _between_spectrum(size: int) -> NDArray[np.complex64]:
-    """Return the filters that find the wave at 1/4, 2/4 and 3/4 between two samples, ``[3, K]``."""
-    offsets = np.arange(TAPS) - (TAPS // 2 - 1)
+@cache
+def between_filters() -> Tensor:
+    """Return what finds the wave at 1/4, 2/4 and 3/4 before each of 64 samples, ``[111, 192]``."""
+    offsets = np.arange(TAPS) - (_REACH - 1)
     distance = offsets - np.arange(1, OVERSAMPLING)[:, None] / OVERSAMPLING
-    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / (TAPS / 2)) ** 2)) / np.i0(KAISER_BETA)
-    # Turned round, because a convolution reads its filter backwards.
-    taps = (np.sinc(distance) * window).astype(np.float32)[:, ::-1]
-    spectrum: NDArray[np.complex64] = fft.rfft(taps, size, axis=1)
-    return spectrum
+    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / _REACH) ** 2)) / np.i0(KAISER_BETA)
+    taps = np.sinc(distance) * window
+    filters = np.zeros((TAPS + _FRAME - 1, OVERSAMPLING - 1, _FRAME), np.float32)
+    for point in range(_FRAME):
+        filters[point : point + TAPS, :, point] = taps.T
+    return torch.from_numpy(filters.reshape(len(filters), -1))
 
 
-def _cut(channel: FloatArray, start: int, stop: int) -> FloatArray:
-    """Return samples ``start`` to ``stop``, with zeros outside."""
-    inside = channel[max(start, 0) : max(stop, 0)]
+def _cut(samples: FloatArray, start: int, stop: int) -> FloatArray:
+    """Return samples ``start`` to ``stop`` of ``[C, T]``, with zeros outside."""
+    inside = samples[:, max(start, 0) : max(stop, 0)]
     before = max(-start, 0)
-    return np.pad(inside, (before, stop - start - before - inside.size))
-
-
-def _blockwise_max(values: FloatArray, block_samples: int) -> FloatArray:
-    padded = np.pad(values, (0, -values.size % block_samples))
-    highest: FloatArray = padded.reshape(-1, block_samples).max(axis=1)
-    return highest
+    after = stop - start - before - inside.shape[1]
+    return np.pad(inside, ((0, 0), (before, after))).astype(np.float32, copy=False)

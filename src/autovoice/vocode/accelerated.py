@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from autovoice.kernels.library import load
 from autovoice.nn.decoder import KokoroDecoder
@@ -43,11 +44,24 @@ class AcceleratedDecoder:
         self._fused = self._built()
         self._graphs = GraphCache()
 
-    def __call__(
-        self, asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor, noise: Tensor
-    ) -> Tensor:
-        """Decode; see ``KokoroDecoder``."""
-        return self._graphs("decode", self._fused, asr, f0_hz, energy, style, noise)
+    def __call__(self, *tensors: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Decode.
+
+        Args:
+            tensors: ``asr, f0_hz, energy, style, noise`` of ``KokoroDecoder``.
+            lengths: ``[B]`` int32, frames of ``asr`` of each item that count. Default all.
+        """
+        count = len(tensors[0])
+        if lengths is None:
+            lengths = tensors[0].new_full((count,), tensors[0].shape[2], dtype=torch.int32)
+        # Batches of few sizes recur, and with them their graphs; rows of no length cost nothing.
+        missing = (1 << (count - 1).bit_length()) - count
+        filled = [F.pad(x, (0, 0) * (x.ndim - 1) + (0, missing)) for x in (*tensors, lengths)]
+        return self._graphs("decode", self._decode, *filled)[:count]
+
+    def _decode(self, *tensors: Tensor) -> Tensor:
+        made: Tensor = self._fused(*tensors[:5], lengths=tensors[5])
+        return made
 
     def refresh(self) -> None:
         """Take the decoder's weights again, after they changed: in place, so that graphs see it."""

@@ -91,7 +91,7 @@ class Vocoder(NetworkStage):
     @property
     def ragged(self) -> bool:
         """Whether ``_decode`` takes items of several lengths in one pass, each as if alone."""
-        return False
+        return self._fast is not None
 
     def to(self, device: str | torch.device) -> None:
         """Move the decoder to ``device``."""
@@ -189,8 +189,9 @@ class Vocoder(NetworkStage):
 
         Shape: ``[B, 600 T]``.
         """
-        del lengths  # the plain decoder normalises over all that it is given
-        audio: torch.Tensor = (self._fast or self.network)(*tensors)
+        if self._fast is not None:
+            return self._fast(*tensors, lengths=lengths)
+        audio: torch.Tensor = self.network(*tensors)
         return audio
 
     def _wear(self, adapter: Mapping[str, Any]) -> None:
@@ -214,9 +215,14 @@ def _piece(features: Features, speaker: Speaker, seed: int | None) -> _Piece:
 
 
 def _default_tensors() -> dict[str, torch.Tensor]:
+    trained = weights.voice_model("decoder")
+    with torch.device("meta"):
+        names = set(KokoroDecoder().state_dict())
+    if names <= trained.keys():
+        return trained
     tensors = {
         key.removeprefix("decoder."): value
         for key, value in weights.tensors("kokoro-82m").items()
         if key.startswith("decoder.")
     }
-    return {**tensors, **weights.voice_model("decoder")}
+    return {**tensors, **trained}

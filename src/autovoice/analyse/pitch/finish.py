@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,10 +13,13 @@ from autovoice.analyse.pitch.grid import resample_pitch
 from autovoice.analyse.pitch.octave import follow_evidence, repair_octaves
 from autovoice.analyse.pitch.refine import octave_evidence, refine_f0
 from autovoice.analyse.pitch.voicing import Mask, VoicingRules, decide_voicing, frame_level_db
+from autovoice.nn.graphs import GraphCache
 from autovoice.types import FloatArray, Pitch
 
 # Every tracker ends on this grid: 8 ms, frame k centred on sample 128 k.
 HOP_SAMPLES = 128
+# What unvoiced frames are taken for where all are worked on.
+_ANY_HZ = 200.0
 
 
 def finish(
@@ -22,6 +27,7 @@ def finish(
     raw: Pitch,
     rules: VoicingRules,
     device: torch.device,
+    graphs: GraphCache | None = None,
 ) -> Pitch:
     """Decide voicing, put octaves right and sharpen; F0 is 0 where unvoiced.
 
@@ -30,6 +36,7 @@ def finish(
         raw: the network's F0 for every frame, voiced or not, and its confidence.
         rules: the voicing decision.
         device: where to do the arithmetic.
+        graphs: replays it on a GPU. Default: it is launched step by step.
 
     Shape: raw ``[F]`` -> ``[T // 128 + 1]``, 8 ms between frames.
     """
@@ -39,30 +46,41 @@ def finish(
     voiced = decide_voicing(raw.confidence, level_db, raw.hop_s, rules)
     sound = torch.from_numpy(samples).to(device)
     centres = offset_samples + hop_samples * np.arange(len(raw.f0_hz))
-    evidence = np.zeros_like(raw.f0_hz)
-    frames = _voiced_frames(raw.f0_hz, centres, voiced, device)
-    evidence[voiced] = octave_evidence(sound, *frames).cpu().numpy()
+    evidence = _on_voiced(octave_evidence, sound, raw.f0_hz, centres, voiced, graphs=graphs)
     f0_hz = follow_evidence(raw.f0_hz, evidence, voiced)
     f0_hz = np.where(voiced, repair_octaves(f0_hz, voiced, raw.hop_s), 0.0).astype(np.float32)
     coarse = Pitch(f0_hz, raw.confidence, raw.hop_s, raw.offset_s)
-    return _sharpened(sound, coarse, device)
+    return _sharpened(sound, coarse, graphs)
 
 
-def _sharpened(sound: torch.Tensor, coarse: Pitch, device: torch.device) -> Pitch:
+def _sharpened(sound: torch.Tensor, coarse: Pitch, graphs: GraphCache | None) -> Pitch:
     frames = sound.shape[0] // HOP_SAMPLES + 1
     fine = resample_pitch(coarse, HOP_SAMPLES / SAMPLE_RATE_HZ, 0.0, frames)
-    voiced = fine.f0_hz > 0
-    curve = fine.f0_hz.copy()
     centres = HOP_SAMPLES * np.arange(frames)
-    picked = _voiced_frames(curve, centres, voiced, device)
-    curve[voiced] = refine_f0(sound, *picked).cpu().numpy()
+    curve = _on_voiced(refine_f0, sound, fine.f0_hz, centres, fine.f0_hz > 0, graphs=graphs)
     return Pitch(curve, fine.confidence, fine.hop_s, fine.offset_s)
 
 
-def _voiced_frames(
-    f0_hz: FloatArray, centres: NDArray[np.int64], voiced: Mask, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    return (
-        torch.from_numpy(f0_hz[voiced]).to(device),
-        torch.from_numpy(centres[voiced]).to(device),
-    )
+def _on_voiced(
+    work: Callable[..., torch.Tensor],
+    sound: torch.Tensor,
+    f0_hz: FloatArray,
+    centres: NDArray[np.int64],
+    voiced: Mask,
+    *,
+    graphs: GraphCache | None,
+) -> FloatArray:
+    """Run ``work`` on the voiced frames, 0 elsewhere, ``[F]``.
+
+    A GPU works on all frames, so that the shapes are those of every sound of this length.
+    """
+    found = np.zeros(len(f0_hz), np.float32)
+    if not voiced.any():
+        return found
+    everywhere = sound.is_cuda
+    picked = np.where(voiced, f0_hz, _ANY_HZ) if everywhere else f0_hz[voiced]
+    places = centres if everywhere else centres[voiced]
+    tensors = (torch.from_numpy(x).to(sound.device) for x in (picked.astype(np.float32), places))
+    made = work(sound, *tensors, graphs).cpu().numpy()
+    found[voiced] = made[voiced] if everywhere else made
+    return found

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from autovoice.analyse.pitch.base import SAMPLE_RATE_HZ
+from autovoice.nn.graphs import GraphCache
 
 HARMONICS = 6
 # Four periods hold two partials apart; the floor keeps high notes from resting on a few samples.
@@ -29,63 +31,87 @@ MAX_CHANGE = 0.03
 HALF_PRESENT = 0.6
 ODD_ABSENT = 0.03
 _BLOCK_FRAMES = 512
+_GPU_FRAMES = 4_096
+Work = Callable[..., Tensor]
 
 
-def refine_f0(samples: Tensor, f0_hz: Tensor, centres: Tensor) -> Tensor:
+def refine_f0(
+    samples: Tensor, f0_hz: Tensor, centres: Tensor, graphs: GraphCache | None = None
+) -> Tensor:
     """Sharpen F0 at the given times.
 
     Args:
         samples: ``[T]`` at 16 kHz.
         f0_hz: ``[F]`` estimates within 3 %, all above 0.
         centres: ``[F]`` sample positions.
+        graphs: replays the work on a GPU. Default: it is launched step by step.
 
     Shape: ``[F]`` -> ``[F]``.
     """
-
-    def work(f0: Tensor, centre: Tensor) -> Tensor:
-        length_s = (PERIODS / f0).clamp(SHORTEST_S, LONGEST_S)
-        cut, window, slope, offset_s = _windowed(samples, centre, length_s)
-        return _instantaneous(cut * window, cut * slope, offset_s, f0)
-
-    return _in_blocks(work, f0_hz, centres)
+    return _in_blocks(_refined, samples, f0_hz, centres, graphs)
 
 
-def octave_evidence(samples: Tensor, f0_hz: Tensor, centres: Tensor) -> Tensor:
+def octave_evidence(
+    samples: Tensor, f0_hz: Tensor, centres: Tensor, graphs: GraphCache | None = None
+) -> Tensor:
     """Say where the partials deny the octave: -1 one too high, 1 one too low, 0 otherwise.
 
+    Arguments as ``refine_f0``.
+
     Shape: ``[F]`` -> ``[F]``.
     """
-
-    def work(f0: Tensor, centre: Tensor) -> Tensor:
-        length_s = (2 * PERIODS / f0).clamp(SHORTEST_S, LONGEST_S)
-        cut, window, _, offset_s = _windowed(samples, centre, length_s)
-        # partials 1 to 8 of half the frequency: 1, 3, 5 lie between the harmonics of f0
-        level = torch.stack(list(_partials(cut * window, offset_s, f0 / 2, 8))).abs()
-        heard = level * (torch.arange(1, 9, device=f0.device)[:, None] * f0 / 2 < 7200)
-        between = heard[0] + heard[2] + heard[4]
-        odd, even = heard[1] + heard[5], heard[3] + heard[7]
-        too_high = (between > HALF_PRESENT * (odd + even)) & (f0 > 130.0)
-        too_low = (odd < ODD_ABSENT * even) & (f0 < 550.0)
-        return too_low.float() - too_high.float()
-
-    return _in_blocks(work, f0_hz, centres)
+    return _in_blocks(_evidence, samples, f0_hz, centres, graphs)
 
 
-def _in_blocks(work: Callable[[Tensor, Tensor], Tensor], f0_hz: Tensor, centres: Tensor) -> Tensor:
-    """Run ``work`` over blocks of like pitch, whose windows are about equally long."""
+def _refined(samples: Tensor, f0: Tensor, centre: Tensor, half: int) -> Tensor:
+    length_s = (PERIODS / f0).clamp(SHORTEST_S, LONGEST_S)
+    cut, window, slope, offset_s = _windowed(samples, centre, length_s, half)
+    return _instantaneous(cut * window, cut * slope, offset_s, f0)
+
+
+def _evidence(samples: Tensor, f0: Tensor, centre: Tensor, half: int) -> Tensor:
+    length_s = (2 * PERIODS / f0).clamp(SHORTEST_S, LONGEST_S)
+    cut, window, _, offset_s = _windowed(samples, centre, length_s, half)
+    # partials 1 to 8 of half the frequency: 1, 3, 5 lie between the harmonics of f0
+    level = torch.stack(list(_partials(cut * window, offset_s, f0 / 2, 8))).abs()
+    heard = level * (torch.arange(1, 9, device=f0.device)[:, None] * f0 / 2 < 7200)
+    between = heard[0] + heard[2] + heard[4]
+    odd, even = heard[1] + heard[5], heard[3] + heard[7]
+    too_high = (between > HALF_PRESENT * (odd + even)) & (f0 > 130.0)
+    too_low = (odd < ODD_ABSENT * even) & (f0 < 550.0)
+    return too_low.float() - too_high.float()
+
+
+def _in_blocks(
+    work: Work, samples: Tensor, f0_hz: Tensor, centres: Tensor, graphs: GraphCache | None
+) -> Tensor:
+    """Run ``work`` over blocks: on the CPU of like pitch, whose windows are about equally long.
+
+    A GPU has all windows of the greatest length: it need not be asked for the pitch first.
+    """
+    if samples.is_cuda:
+        longest = math.ceil(LONGEST_S * SAMPLE_RATE_HZ / 2)
+        run = partial(work, half=longest)
+        blocks = zip(*(torch.split(x, _GPU_FRAMES) for x in (f0_hz, centres)), strict=True)
+        if graphs is None:
+            return torch.cat([run(samples, *block) for block in blocks])
+        return torch.cat([graphs(work.__name__, run, samples, *block) for block in blocks])
     order = f0_hz.argsort()
     result = torch.empty_like(f0_hz)
+    slowest = 2 * PERIODS if work is _evidence else PERIODS
     for first in range(0, order.numel(), _BLOCK_FRAMES):
         block = order[first : first + _BLOCK_FRAMES]
-        result[block] = work(f0_hz[block], centres[block])
+        lowest_hz = float(f0_hz[block[0]])
+        length_s = min(max(slowest / lowest_hz, SHORTEST_S), LONGEST_S)
+        half = math.ceil(length_s * SAMPLE_RATE_HZ / 2)
+        result[block] = work(samples, f0_hz[block], centres[block], half)
     return result
 
 
 def _windowed(
-    samples: Tensor, centres: Tensor, length_s: Tensor
+    samples: Tensor, centres: Tensor, length_s: Tensor, half: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Cut around each centre; return cuts, Hann windows, their slopes per second, and times."""
-    half = math.ceil(float(length_s.max()) * SAMPLE_RATE_HZ / 2)
     reach = torch.arange(-half, half + 1, device=samples.device)
     place = centres.long()[:, None] + reach
     inside = (place >= 0) & (place < samples.shape[0])

@@ -65,7 +65,7 @@ class SwiftF0Tracker(NetworkStage):
         audio = checked(samples)
         f0_hz, confidence = self.estimate(levelled(audio))
         raw = Pitch(f0_hz, confidence, HOP_SAMPLES / SAMPLE_RATE_HZ)
-        return self.guarded(lambda: finish(audio, raw, self.rules, self.device))
+        return self.guarded(lambda: finish(audio, raw, self.rules, self.device, self.graphs))
 
     def estimate(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Run the network alone: F0 in Hz and confidence of every frame, ``[T // 256 + 1]``."""
