@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 from server_desk import Clock, new_job
 
+from autovoice.engine.devices import gpu_readings
 from autovoice.errors import Cancelled, ResourceError, UnsupportedAudio, WeightsError
 from autovoice.server import janitor
 from autovoice.server.database import Database, DatabaseUnavailable
 from autovoice.server.files import FileStore, StorageFull
 from autovoice.server.filetable import FileTable
-from autovoice.server.gpu import gpu_readings
 from autovoice.server.jobs import JobTable
 from autovoice.server.jobs.records import Outcome
 from autovoice.server.rates import Rates

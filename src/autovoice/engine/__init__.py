@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song
+from autovoice.engine.pool import EnginePool
 from autovoice.engine.progress import Progress
 from autovoice.engine.results import Conversion, ConversionStems, Speech
 from autovoice.engine.stages import Builders
@@ -16,6 +17,7 @@ __all__ = [
     "Conversion",
     "ConversionStems",
     "Engine",
+    "EnginePool",
     "Progress",
     "Song",
     "Speech",

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from autovoice.config import ConvertOptions, options_from, parse_bytes, preset
-from autovoice.engine import devices
+from autovoice.config import ConvertOptions, Preset, format_bytes, options_from, parse_bytes, preset
+from autovoice.engine import devices, memory
 from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, calling
-from autovoice.engine.load import Song, is_long, load_song
+from autovoice.engine.load import LONG_S, Song, load_song, rough_seconds
 from autovoice.engine.machine import usable_cores
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.pipeline import MODEL_HZ, Pipeline
@@ -68,14 +68,19 @@ class Engine:
         self.choice = devices.choose(device)
         self.vram_bytes = None if vram_bytes is None else parse_bytes(vram_bytes)
         devices.cap_memory(self.choice.device, self.vram_bytes)
+        self._room = memory.Room(lambda: self.device, self.vram_bytes)
         self._gate = Gate(_places(max_concurrent, self.choice.device))
         self._batcher = Batcher(
             f"autovoice {self.choice.device}",
+            budget_bytes=self._room,
             out_of_memory=devices.out_of_memory,
             release=lambda: devices.release(self.device),
         )
         self._stages = Stages(
-            self.choice.device, builders or Builders(), scheduler=DeviceScheduler(self._batcher)
+            self.choice.device,
+            builders or Builders(),
+            scheduler=DeviceScheduler(self._batcher, memory.cost_bytes),
+            pass_bytes=lambda: self._room.pass_bytes,
         )
         self._scratch = scratch or Scratch()
         self.store = VoiceStore.default(data_dir)
@@ -131,18 +136,27 @@ class Engine:
         """
         wanted = options_from(_of_a_call(options))
         reporter = Reporter(STAGES, listener=progress, cancel=cancel)
-        chosen = preset(wanted.preset)
+        chosen, notes = self._fitted(preset(wanted.preset))
         call = Call(cancel=cancel, mixed_precision=chosen.mixed_precision)
-        place = self._gate.enter(is_long=is_long(song), cancel=cancel)
+        place = self._gate.enter(is_long=rough_seconds(song) > LONG_S, cancel=cancel)
         with place, self._turn(call), reporter.timed("total"):
             pipeline = Pipeline(
-                self._stages, chosen, reporter, wanted.seed, self._scratch, pieces=pieces
+                self._stages, chosen, reporter, wanted.seed, self._scratch, pieces, notes
             )
             with reporter.stage("read"), reporter.timed("read"):
                 target = self.voice(voice)
                 audio = load_song(song, self._scratch, max_seconds)
             made = self._run(pipeline, audio, target, wanted)
         return replace(made, timings=dict(reporter.timings), device=self.device)
+
+    def _fitted(self, chosen: Preset) -> tuple[Preset, list[str]]:
+        """Return a preset whose pieces fit under the cap, and what to say about it."""
+        most = self._room.pass_bytes
+        fitting = chosen if most is None else memory.fitted(chosen, most)
+        if fitting is chosen or self.vram_bytes is None:
+            return chosen, []
+        cap = format_bytes(self.vram_bytes)
+        return fitting, [f"pieces of {fitting.chunk_s:g} s, to stay under {cap} of GPU memory"]
 
     def _run(
         self, pipeline: Pipeline, audio: Audio, voice: Voice, wanted: ConvertOptions

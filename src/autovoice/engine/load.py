@@ -16,24 +16,26 @@ from autovoice.types import Audio, FloatArray
 
 Song = str | Path | Audio | tuple[NDArray[Any], int]
 _BLOCK_SAMPLES = 1 << 18
-# What is longer holds its place for long; a file is judged by its size (30 s of MP3 at 256 kb/s).
-_LONG_S, _LONG_BYTES = 30.0, 1 << 20
+# What is longer holds its place for long.
+LONG_S = 30.0
+# A file's length is judged by its size: MP3 at 256 kb/s.
+_BYTES_PER_S = 32_000
 
 
-def is_long(song: Song) -> bool:
-    """Guess whether a song is longer than half a minute, without reading it."""
+def rough_seconds(song: Song) -> float:
+    """Guess how long a song is without reading it; 0 where that cannot be told."""
     if isinstance(song, Audio):
-        return song.seconds > _LONG_S
+        return song.seconds
     if isinstance(song, str | Path):
         try:
-            return Path(song).stat().st_size > _LONG_BYTES
+            return Path(song).stat().st_size / _BYTES_PER_S
         except (OSError, ValueError):
-            return False  # whoever reads it will say what is wrong
+            return 0.0  # whoever reads it will say what is wrong
     try:
         samples, rate_hz = song
-        return bool(max(samples.shape) > _LONG_S * rate_hz)
-    except (TypeError, ValueError, AttributeError):
-        return False
+        return float(max(samples.shape) / rate_hz)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError):
+        return 0.0
 
 
 def load_song(song: Song, scratch: Scratch, max_seconds: float | None = None) -> Audio:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from autovoice.engine import memory
 from autovoice.types import (
     Analysis,
     Audio,
@@ -25,7 +26,7 @@ from autovoice.types import (
 )
 
 if TYPE_CHECKING:
-    from autovoice.nn.stage import Scheduler
+    from autovoice.nn.stage import NetworkStage, Scheduler
     from autovoice.speak.utterance import Utterance
     from autovoice.voices import Encoders
 
@@ -266,6 +267,10 @@ class Builders:
     limit: Callable[[FloatArray, int], FloatArray] = _limit
 
 
+def _unlimited() -> None:
+    return None
+
+
 @dataclass
 class Stages:
     """Stages on a device, each built when it is first used and kept for the next call.
@@ -275,6 +280,7 @@ class Stages:
         builders: how each is made. Default: the project's own.
         mixed_precision: run networks in half precision, where a call does not say so itself.
         scheduler: decides when networks run. Default: at once, in the caller's thread.
+        pass_bytes: asked when a stage is built: memory that a pass of it may take. Default: any.
 
     Calls from several threads are safe.
     """
@@ -283,6 +289,7 @@ class Stages:
     builders: Builders = field(default_factory=Builders)
     mixed_precision: bool = False
     scheduler: Scheduler | None = None
+    pass_bytes: Callable[[], int | None] = _unlimited
     _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
@@ -365,5 +372,11 @@ class Stages:
                 stage.mixed_precision = self.mixed_precision
                 stage.cpu_fallback = not retried
                 stage.scheduler = self.scheduler
+                self._limit(stage)
             self._built[name] = stage
             return stage
+
+    def _limit(self, stage: NetworkStage) -> None:
+        name, most = type(stage).__name__, self.pass_bytes()
+        if most is not None and name in memory.NEEDS:
+            stage.limit_pass(memory.seconds_in(name, most))

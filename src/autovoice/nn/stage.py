@@ -139,6 +139,9 @@ class NetworkStage:
             return self.tried(lambda: work([item]), shrink=smaller)[0]
         return self.scheduler.together(self, work, item, key=key, seconds=seconds, shrink=smaller)
 
+    def limit_pass(self, seconds: float) -> None:
+        """Take at most so much sound in one pass; nothing to do where the caller cuts pieces."""
+
     def once(self, work: Callable[[], T]) -> T:
         """Run ``work`` without gradients; whatever happens."""
         with torch.inference_mode(), self._autocast():

@@ -91,6 +91,12 @@ class Spleeter(NetworkStage):
         for network in self.networks.values():
             self.add_network(network, half=True)
 
+    def limit_pass(self, seconds: float) -> None:
+        """Make chunks so short that they fit into a pass of ``seconds`` with their context."""
+        frames = int(seconds * RATE_HZ / HOP_SAMPLES) - 2 * CONTEXT_FRAMES
+        fitting = max(frames // STRIDE * STRIDE, LEAST_CHUNK_FRAMES)
+        self.chunk_frames = min(self.chunk_frames, fitting)
+
     def separate(self, audio: Audio, *, progress: Progress | None = None) -> Stems:
         """Return vocals and backing; see ``Separator.separate``."""
         rate_hz, samples = audio.sample_rate_hz, audio.samples

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +45,10 @@ def encoders_on(device: str = "cpu") -> Encoders:
 
 @dataclass
 class _Listeners:
-    """The networks, loaded on demand."""
+    """The networks, loaded on demand, once, whoever asks first."""
 
     device: str
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     @cached_property
     def tracker(self) -> SwiftF0Tracker:
@@ -65,16 +69,30 @@ class _Listeners:
         return StyleEncoder(device=self.device)
 
     def track(self, samples: FloatArray) -> Pitch:
-        return self.tracker.track(samples)
+        with self._built():
+            tracker = self.tracker
+        return tracker.track(samples)
 
     def embed(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
-        return self.speaker.embed(samples, sample_rate_hz)
+        with self._built():
+            speaker = self.speaker
+        return speaker.embed(samples, sample_rate_hz)
 
     def encode(self, samples: FloatArray, embedding: FloatArray) -> FloatArray:
         from autovoice.analyse.loudness import level_gain
 
         gain = np.float32(level_gain(samples, MODEL_HZ))
-        return self.style.encode(samples * gain, embedding)
+        with self._built():
+            style = self.style
+        return style.encode(samples * gain, embedding)
+
+    @contextlib.contextmanager
+    def _built(self) -> Iterator[None]:
+        """Build a network in here: one at a time, without touching the caller's chance."""
+        from autovoice.nn.stage import own_chance
+
+        with self._lock, own_chance():
+            yield
 
 
 def _resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:

@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from autovoice import __version__
+from autovoice.engine.devices import GpuReading, gpu_readings
 from autovoice.server.database import DatabaseUnavailable
-from autovoice.server.gpu import GpuReading, gpu_readings
 from autovoice.server.jobs import tallies
 from autovoice.server.jobs.presence import present
 from autovoice.server.jobs.records import ACTIVE

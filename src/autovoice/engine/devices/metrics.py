@@ -26,16 +26,40 @@ def gpu_readings(library: Any = None) -> Sequence[GpuReading]:
     Args:
         library: ``pynvml``, or what stands for it. Default: the installed one.
     """
+    library = library or _installed()
     if library is None:
-        try:
-            library = importlib.import_module("pynvml")
-        except ImportError:
-            return ()
+        return ()
     try:
         library.nvmlInit()
         return [_read(library, index) for index in range(library.nvmlDeviceGetCount())]
     except library.NVMLError:
         return ()
+
+
+def free_bytes_of(uuid: str, library: Any = None) -> int | None:
+    """Return the free memory of one GPU; None where that cannot be told.
+
+    Args:
+        uuid: ``GPU-...``: numbers of the driver are not those of CUDA.
+        library: see ``gpu_readings``.
+    """
+    library = library or _installed()
+    if library is None:
+        return None
+    try:
+        library.nvmlInit()
+        handle = library.nvmlDeviceGetHandleByUUID(uuid)
+        return int(library.nvmlDeviceGetMemoryInfo(handle).free)
+    except library.NVMLError:
+        return None
+
+
+def _installed() -> Any:
+    """Return NVIDIA's library where it is installed (``pip install nvidia-ml-py``)."""
+    try:
+        return importlib.import_module("pynvml")
+    except ImportError:
+        return None
 
 
 def _read(library: Any, index: int) -> GpuReading:

@@ -1,0 +1,129 @@
+"""Several devices: an engine on each, songs spread over them by what each has to do."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from autovoice.engine import devices
+from autovoice.engine.engine import Engine
+from autovoice.engine.load import Song, rough_seconds
+from autovoice.engine.results import Conversion, Speech
+from autovoice.engine.talk import Talk, Text
+from autovoice.errors import InputError
+from autovoice.types import Audio
+from autovoice.voices import Voice, VoiceStore
+
+Asked = str | Path | Voice | Audio
+# What a call is taken for whose length is not known.
+USUAL_S = 10.0
+
+
+class EnginePool:
+    """Convert and speak on several devices, through the interface of one ``Engine``.
+
+    A call goes to the device with the least sound in work, as far as lengths are known
+    beforehand; it stays there.
+
+    Args:
+        device_names: one engine for each, such as ``["cuda:0", "cuda:1"]``. Default: every GPU
+            that works, else the CPU.
+        make: makes an engine for a device. Default: ``Engine`` with ``options``.
+        options: of each engine, see ``Engine``; a cap counts for each device.
+
+    Raises:
+        InputError: no device, or one named twice.
+        ResourceError: a device cannot be used.
+    """
+
+    def __init__(
+        self,
+        device_names: Sequence[str] | None = None,
+        *,
+        make: Callable[..., Engine] = Engine,
+        **options: Any,
+    ) -> None:
+        names = _all_devices() if device_names is None else list(device_names)
+        if not names or len(set(names)) < len(names):
+            raise InputError(f"devices: found {names}, expected one or more, each once")
+        self.engines = [make(name, **options) for name in names]
+        self._load_s = [0.0] * len(names)
+        self._lock = threading.Lock()
+
+    @property
+    def devices(self) -> list[str]:
+        """Where the engines run now."""
+        return [engine.device for engine in self.engines]
+
+    @property
+    def device(self) -> str:
+        """All devices as one word for people."""
+        return ", ".join(self.devices)
+
+    @property
+    def store(self) -> VoiceStore:
+        """The stored voices, which all engines share."""
+        return self.engines[0].store
+
+    def load_s(self) -> list[float]:
+        """Return the seconds of sound that each engine has in work."""
+        with self._lock:
+            return list(self._load_s)
+
+    @contextlib.contextmanager
+    def engine(self, seconds: float = USUAL_S) -> Iterator[Engine]:
+        """Have the engine with the least to do, and count ``seconds`` on it meanwhile."""
+        index = self._take(seconds)
+        try:
+            yield self.engines[index]
+        finally:
+            self._give(index, seconds)
+
+    def voice(self, voice: Asked) -> Voice:
+        """Find a voice; see ``Engine.voice``."""
+        if isinstance(voice, Voice):
+            return voice
+        with self.engine() as engine:
+            return engine.voice(voice)
+
+    def convert(self, song: Song, voice: Asked, **options: Any) -> Conversion:
+        """Sing a song in another voice; see ``Engine.convert``."""
+        with self.engine(rough_seconds(song) or USUAL_S) as engine:
+            return engine.convert(song, voice, **options)
+
+    def speak(self, text: Text, voice: Asked, **options: Any) -> Speech:
+        """Say a text in a voice; see ``Engine.speak``."""
+        with self.engine() as engine:
+            return engine.speak(text, voice, **options)
+
+    def speak_stream(self, text: Text, voice: Asked, **options: Any) -> Talk:
+        """Say a text sentence by sentence; see ``Engine.speak_stream``.
+
+        The text counts on its engine until the ``Talk`` is let go of.
+        """
+        index = self._take(USUAL_S)
+        try:
+            talk = self.engines[index].speak_stream(text, voice, **options)
+        except BaseException:
+            self._give(index, USUAL_S)
+            raise
+        weakref.finalize(talk, self._give, index, USUAL_S)
+        return talk
+
+    def _take(self, seconds: float) -> int:
+        with self._lock:
+            index = min(range(len(self._load_s)), key=self._load_s.__getitem__)
+            self._load_s[index] += seconds
+            return index
+
+    def _give(self, index: int, seconds: float) -> None:
+        with self._lock:
+            self._load_s[index] -= seconds
+
+
+def _all_devices() -> list[str]:
+    return [f"cuda:{index}" for index in devices.working_gpus()] or ["cpu"]
