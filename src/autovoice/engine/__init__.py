@@ -5,7 +5,7 @@ from __future__ import annotations
 from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song
 from autovoice.engine.progress import Progress
-from autovoice.engine.results import Conversion, ConversionStems, Speech
+from autovoice.engine.results import Conversion, ConversionStems, Performance, Speech
 from autovoice.engine.stages import Builders
 from autovoice.engine.talk import Talk, Text
 from autovoice.errors import Cancelled
@@ -16,6 +16,7 @@ __all__ = [
     "Conversion",
     "ConversionStems",
     "Engine",
+    "Performance",
     "Progress",
     "Song",
     "Speech",

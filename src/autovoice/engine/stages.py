@@ -1,7 +1,7 @@
 """The stages as the pipeline sees them, and where each is built.
 
-This is the only place that names the implementations: to replace a stage, change one line of
-``Builders``. Nothing is built before it is used.
+This is the only place that names the implementations, with ``sung_stages`` beside it: to replace a
+stage, change one line of ``Builders``. Nothing is built before it is used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from autovoice.engine.sung_stages import SungBuilders
 from autovoice.types import (
     Analysis,
     Audio,
@@ -262,6 +263,7 @@ class Builders:
     speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
     join: Callable[[FloatArray, int, float], FloatArray] = _join
     limit: Callable[[FloatArray, int], FloatArray] = _limit
+    sung: SungBuilders = field(default_factory=SungBuilders)
 
 
 @dataclass
