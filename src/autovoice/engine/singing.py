@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # What rings on after the last bar.
 TAIL_S = 0.5
 FADE_S = 0.01
-# The decoder sings at an RMS of 0.05; loud notes come near full scale, the rest is the limiter's.
-GAIN = 1.4
 LONGEST_LYRICS = 1_000_000
 
 
@@ -107,8 +105,10 @@ class Singing(Speaking):
         with timed("prosody"):
             features = builders.sung.phrase(front, phrase, self.speaker, self.options, semitones)
         with timed("vocode"):
-            audio = vocoder.synthesise(features, self.speaker)
-        samples = builders.limit(audio.samples * np.float32(GAIN), MODEL_HZ)[0]
+            audio = vocoder.synthesise(features, self.speaker, features.manner)
+        with timed("join"):
+            even = builders.sung.even(audio.samples[0], features.vowels_s, MODEL_HZ)
+            samples = builders.limit(even[None], MODEL_HZ)[0]
         if not np.isfinite(samples).all() or np.abs(samples).max(initial=0.0) < LEAST_PEAK:
             raise InputError(
                 f"words: {phrase.text[:60]!r} gave no sound with this voice; use another voice"

@@ -69,8 +69,8 @@ class SpeechFront(Protocol):
 class Vocoder(Protocol):
     """Make sound of features."""
 
-    def synthesise(self, features: Any, speaker: Speaker) -> Audio:
-        """Return 24 kHz mono audio."""
+    def synthesise(self, features: Any, speaker: Speaker, manner: Any = None) -> Audio:
+        """Return 24 kHz mono audio; of ``manner`` the decoder takes its statistics, if given."""
 
 
 class Carry(Protocol):

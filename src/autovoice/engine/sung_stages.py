@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.config import SingOptions
-from autovoice.types import Audio, Pitch, Speaker
+from autovoice.types import Audio, FloatArray, Pitch, Speaker
 
 if TYPE_CHECKING:
     from autovoice.speak.score import Score
@@ -30,7 +30,7 @@ class SungPhrase(Protocol):
     def __call__(
         self, front: Any, phrase: Phrase, speaker: Speaker, options: SingOptions, semitones: int
     ) -> Any:
-        """Return what the vocoder reads, and from when on (``begin_s``)."""
+        """Return what the vocoder reads, see ``speak.sung.front.SungFeatures``."""
 
 
 def _score(path: Path, options: SingOptions) -> Score:
@@ -60,6 +60,12 @@ def _phrase(
     )
 
 
+def _even(samples: FloatArray, vowels_s: Any, sample_rate_hz: int) -> FloatArray:
+    from autovoice.speak.sung.levels import evened
+
+    return evened(samples, vowels_s, sample_rate_hz)
+
+
 def _melody(score: Score) -> Pitch:
     from autovoice.speak.sung.front import score_pitch
 
@@ -79,5 +85,6 @@ class SungBuilders:
     score: Callable[[Path, SingOptions], Score] = _score
     words: SungWords = _words
     phrase: SungPhrase = _phrase
+    even: Callable[[FloatArray, Any, int], FloatArray] = _even
     melody: Callable[[Score], Pitch] = _melody
     accompany: Callable[[Audio, Audio], Audio] = _accompany

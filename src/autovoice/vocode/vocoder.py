@@ -12,6 +12,7 @@ import torch
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroDecoder
+from autovoice.nn.held_norm import HeldNorm
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Audio, FloatArray, Speaker
@@ -61,12 +62,17 @@ class Vocoder(NetworkStage):
         self.add_network(self.network)
         self.adapted = Adapted(self.network, "decoder.")
 
-    def synthesise(self, features: Features, speaker: Speaker) -> Audio:
+    def synthesise(
+        self, features: Features, speaker: Speaker, manner: Features | None = None
+    ) -> Audio:
         """Make sound.
 
         Args:
             features: of a piece of up to about a minute.
             speaker: whose ``style`` gives the timbre, and whose ``adapter`` the decoder wears.
+            manner: the same words in the pace of speech, whose statistics the decoder then takes:
+                for notes that are held longer than any vowel it learned from (see
+                ``nn.held_norm``). Default: those of ``features``.
 
         Returns:
             Mono at 24 kHz, 600 samples per frame of ``features.asr``.
@@ -75,13 +81,22 @@ class Vocoder(NetworkStage):
             InputError: shapes that do not belong together.
             VoiceError: the adapter does not fit the decoder.
         """
-        frames = features.asr.shape[-1]
-        found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
-        if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
-            raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
+        for each in (features, manner):
+            if each is not None:
+                _check(each)
         self.adapted.wear(speaker.adapter)
-        samples = self.guarded(partial(self._run, features, speaker.style))
+        if manner is None:
+            samples = self.guarded(partial(self._run, features, speaker.style))
+        else:
+            samples = self.guarded(partial(self._run_like, features, manner, speaker.style))
         return Audio(samples[None], SAMPLE_RATE_HZ)
+
+    def _run_like(self, features: Features, manner: Features, style: FloatArray) -> FloatArray:
+        held = HeldNorm(self.network)
+        with held.listening():
+            self._run(manner, style)
+        with held.holding():
+            return self._run(features, style)
 
     def _run(self, features: Features, style: FloatArray) -> FloatArray:
         def tensor(values: FloatArray) -> torch.Tensor:
@@ -95,6 +110,13 @@ class Vocoder(NetworkStage):
         )
         samples: FloatArray = audio[0].float().cpu().numpy()
         return samples
+
+
+def _check(features: Features) -> None:
+    frames = features.asr.shape[-1]
+    found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
+    if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
+        raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
 
 
 def _default_tensors() -> dict[str, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from autovoice.speak.sung.tokens import Token, tokens
 from autovoice.speak.utterance import Utterance
 from autovoice.types import FloatArray, Pitch, Speaker
 
+Times = NDArray[np.float64]
 CONTENT_PER_S = 40
 BEFORE_S, AFTER_S = 0.3, 0.35
 LOWEST_HZ, HIGHEST_HZ = 60.0, 1_400.0
@@ -42,6 +43,15 @@ class Front(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class SpokenMelody:
+    """The decoder's input for a phrase in the pace of speech, shaped as in ``SungFeatures``."""
+
+    asr: FloatArray
+    f0_hz: FloatArray
+    energy: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class SungFeatures:
     """The decoder's input for one phrase of ``T`` frames of 25 ms.
 
@@ -50,12 +60,16 @@ class SungFeatures:
         f0_hz: ``[2 T]``, frame ``k`` centred at ``(k + 0.5) / 80`` s, 0 where unvoiced.
         energy: ``[2 T]``, frame ``k`` centred at ``k / 80`` s, log units.
         begin_s: of frame 0 in the output; may lie before it.
+        vowels_s: ``[V, 2]`` when each vowel begins and ends, seconds after frame 0.
+        manner: the same words in the pace of speech on the same melody.
     """
 
     asr: FloatArray
     f0_hz: FloatArray
     energy: FloatArray
     begin_s: float
+    vowels_s: NDArray[np.float64]
+    manner: SpokenMelody
 
 
 def sung_features(
@@ -88,14 +102,38 @@ def sung_features(
     frames = int(np.ceil((float(spans[-1, 1]) + AFTER_S - begin_s) * CONTENT_PER_S))
     padded = _padded(spans - begin_s, frames / CONTENT_PER_S)
     notes = [note for sung in phrase.sung for note in sung.notes]
-    times_s = begin_s + (np.arange(2 * frames) + 0.5) / FRAMES_PER_S
-    keys = melody(notes, times_s, expression or Expression(), seed) + semitones
+    way = expression or Expression()
+
+    def pitch(times_s: Times) -> FloatArray:
+        keys = melody(notes, begin_s + times_s, way, seed) + semitones
+        return _f0_hz(keys, found, padded, times_s)
+
+    vowels = [number + 1 for number, token in enumerate(found) if token.role == "vowel"]
     return SungFeatures(
         _content(spoken, padded, frames),
-        _f0_hz(keys, found, spans, times_s),
+        pitch(_times(frames)),
         _energy(spoken, found, padded, frames),
         begin_s,
+        padded[vowels],
+        _manner(spoken, padded, pitch),
     )
+
+
+def _times(frames: int) -> Times:
+    """Return where the frames of the pitch are centred, seconds."""
+    return (np.arange(2 * frames) + 0.5) / FRAMES_PER_S
+
+
+def _manner(spoken: Spoken, spans: Spans, pitch: Callable[[Times], FloatArray]) -> SpokenMelody:
+    """Return the words as they are spoken; each sound has the pitch that it has when sung."""
+    edges = np.concatenate([[0], np.cumsum(spoken.durations)]) / CONTENT_PER_S
+    times_s = _times(spoken.asr.shape[1])
+    number = np.clip(np.searchsorted(edges, times_s, side="right") - 1, 0, len(spans) - 1)
+    share = (times_s - edges[number]) / (edges[number + 1] - edges[number])
+    begin_s, end_s = spans[number].T
+    # Marks take no time when sung: in speech they sound as what follows them.
+    sung_s = begin_s + np.clip(share, 0.0, 0.999) * (end_s - begin_s) + 1e-6
+    return SpokenMelody(spoken.asr, pitch(sung_s), spoken.energy)
 
 
 def _padded(spans: Spans, seconds: float) -> Spans:
@@ -116,11 +154,11 @@ def _content(spoken: Spoken, spans: Spans, frames: int) -> FloatArray:
 
 
 def _f0_hz(
-    keys: NDArray[np.float64], found: Sequence[Token], spans: Spans, times_s: NDArray[np.float64]
+    keys: NDArray[np.float64], found: Sequence[Token], spans: Spans, times_s: Times
 ) -> FloatArray:
-    """Return the pitch where there is one."""
+    """Return the pitch where there is one; the spans include the silences of both ends."""
     voiced = np.zeros(len(times_s), bool)
-    for token, (begin_s, end_s) in zip(found, spans, strict=True):
+    for token, (begin_s, end_s) in zip(found, spans[1:-1], strict=True):
         if token.voiced:
             voiced |= (times_s >= begin_s) & (times_s < end_s)
     f0_hz = np.clip([midi_hz(key) for key in keys], LOWEST_HZ, HIGHEST_HZ)
