@@ -63,16 +63,25 @@ class Singing(Speaking):
 
     def fit(self, score: Score) -> tuple[int, RangeFit]:
         """Return the shift to apply, and how the melody lies in the voice's range with it."""
-        builders = self.stages.builders
+        builders, asked = self.stages.builders, self.options.semitones
         pitch = builders.sung.melody(score)
-        asked = self.options.semitones
         if isinstance(asked, int):
-            return asked, builders.compare(pitch, self.speaker, asked)
-        fit = builders.compare(pitch, self.speaker, builders.fit(pitch, self.speaker))
-        shift = fit.semitones if fit.octave is None else fit.octave.semitones
-        if shift:
-            self.notes.append(f"the melody is moved by {shift:+d} semitones to fit the voice")
-        return shift, builders.compare(pitch, self.speaker, shift)
+            shift = asked
+        else:
+            fit = builders.compare(pitch, self.speaker, builders.fit(pitch, self.speaker))
+            shift = fit.semitones if fit.octave is None else fit.octave.semitones
+            if shift:
+                self.notes.append(f"the melody is moved by {shift:+d} semitones to fit the voice")
+        fit = builders.compare(pitch, self.speaker, shift)
+        if fit.share_outside and fit.voice is not None:
+            self.notes.append(
+                f"{fit.share_outside:.0%} of the melody is out of the voice's comfortable range, "
+                f"{fit.voice.notes}"
+            )
+        folded = sum(builders.sung.folds(note, shift) for note in score.notes)
+        if folded:
+            self.notes.append(f"{folded} notes that no voice reaches are sung in another octave")
+        return shift, fit
 
     def sing(self, score: Score, words: Lyrics, semitones: int) -> FloatArray:
         """Return the vocal, ``[1, T]`` at 24 kHz: the length of the score and half a second.

@@ -11,7 +11,7 @@ from autovoice.config import SingOptions
 from autovoice.types import Audio, FloatArray, Pitch, Speaker
 
 if TYPE_CHECKING:
-    from autovoice.speak.score import Score
+    from autovoice.speak.score import Note, Score
     from autovoice.speak.sung.phrases import Lyrics, Phrase
 
 
@@ -72,6 +72,12 @@ def _melody(score: Score) -> Pitch:
     return score_pitch(score.notes)
 
 
+def _folds(note: Note, semitones: int) -> bool:
+    from autovoice.speak.sung.front import within_reach
+
+    return within_reach(note, semitones).key != note.key + semitones
+
+
 def _accompany(vocal: Audio, backing: Audio) -> Audio:
     from autovoice.mix.accompany import accompany
 
@@ -87,4 +93,5 @@ class SungBuilders:
     phrase: SungPhrase = _phrase
     even: Callable[[FloatArray, Any, int], FloatArray] = _even
     melody: Callable[[Score], Pitch] = _melody
+    folds: Callable[[Note, int], bool] = _folds
     accompany: Callable[[Audio, Audio], Audio] = _accompany

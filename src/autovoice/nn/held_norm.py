@@ -1,8 +1,8 @@
 """Normalise one input by the statistics of another.
 
-Instance normalisation takes mean and variance over the whole input. A held note is minutes long to a
-network that learned from speech: it fills the statistics, and what does not change is taken for
-silence. With the statistics of the same words as they are spoken it is one sound among others.
+Instance normalisation takes mean and variance over the whole input. A held note fills them, and
+what does not change comes out as silence. With the statistics of the same words as they are spoken
+it is one sound among others.
 """
 
 from __future__ import annotations

@@ -34,7 +34,9 @@ def saved(folder: Path, *tracks: Events) -> Path:
     for number, events in enumerate(tracks):
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=f"T{number}")])
         at = 0
-        for tick, message in sorted(events, key=lambda event: (event[0], event[1].type == "note_on")):
+        for tick, message in sorted(
+            events, key=lambda event: (event[0], event[1].type == "note_on")
+        ):
             track.append(message.copy(time=tick - at))
             at = tick
         file.tracks.append(track)
@@ -53,7 +55,9 @@ def words(found: Score) -> str:
 
 
 def test_notes_and_hyphenated_lyrics(tmp_path: Path) -> None:
-    path = saved(tmp_path, tempo(60) + melody([60, 62, 64, 65]) + lyrics("A-", "ma-", "zing", "grace"))
+    path = saved(
+        tmp_path, tempo(60) + melody([60, 62, 64, 65]) + lyrics("A-", "ma-", "zing", "grace")
+    )
     found = read_score(path)
     assert [(n.start_s, n.end_s, n.key) for n in found.notes][:2] == [(0, 1, 60), (1, 2, 62)]
     assert words(found) == "A- ma- zing grace"
@@ -106,7 +110,7 @@ def test_syllables_without_a_note_are_told(tmp_path: Path) -> None:
 
 
 def test_a_note_that_is_never_let_go_ends_with_the_track(tmp_path: Path) -> None:
-    events = melody([60])[:1] + [(960, mido.MetaMessage("marker", text="end"))]
+    events = [*melody([60])[:1], (960, mido.MetaMessage("marker", text="end"))]
     assert read_score(saved(tmp_path, tempo(60) + events)).notes[0].end_s == 2
 
 

@@ -46,7 +46,10 @@ def test_a_chord_is_its_top_note(tmp_path: Path) -> None:
 
 def test_grace_notes_take_from_their_note(tmp_path: Path) -> None:
     found = read(tmp_path, [TEMPO + note("D4", 0, grace=True) + note("C4", 1, "la")])
-    assert [(n.key, n.start_s, n.end_s) for n in found.notes] == [(62, 0, 0.0625), (60, 0.0625, 0.5)]
+    assert [(n.key, n.start_s, n.end_s) for n in found.notes] == [
+        (62, 0, 0.0625),
+        (60, 0.0625, 0.5),
+    ]
     assert words(found) == "la _"
     assert any("grace" in remark for remark in found.remarks)
 
@@ -202,7 +205,10 @@ BILLION = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
         (score([note("H4", 1)]), "found the step 'H'"),
         (score([note("C4", 1).replace("<octave>4", "<octave>99")]), "out of any range"),
         (score([note("C4", 1).replace("<duration>4", "<duration>x")]), "expected a number"),
-        (score([note("C4", 1).replace("<duration>4", "<duration>-4")]), "length of -1|length of -4"),
+        (
+            score([note("C4", 1).replace("<duration>4", "<duration>-4")]),
+            "length of -1|length of -4",
+        ),
         (score([note("C4", 1).replace("<duration>4", "<duration>1e99")]), "expected a number"),
         (score(['<direction><sound tempo="0"/></direction>' + note("C4", 1)]), "tempo of 0"),
         (score([TEMPO + note("C4", 1, "a" * 65)]), "65 characters under one note"),

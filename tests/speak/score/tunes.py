@@ -14,7 +14,7 @@ TEMPO = '<direction><sound tempo="120"/></direction>'
 def note(
     key: str, quarters: float, *lyrics: str, voice: str = "1", more: str = "", grace: bool = False
 ) -> str:
-    """Return a note such as ``note("B-4", 1, "a-")``; a lyric for each verse, hyphens as written."""
+    """Return a note such as ``note("B-4", 1, "a-")``, with a lyric for each verse."""
     step, alter, octave = key[0], key[1:-1], key[-1]
     shift = {"": 0, "-": -1, "#": 1}[alter]
     words = "".join(_lyric(text, number) for number, text in enumerate(lyrics, 1) if text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -101,11 +101,11 @@ def sung_features(
     begin_s = float(spans[0, 0]) - BEFORE_S
     frames = int(np.ceil((float(spans[-1, 1]) + AFTER_S - begin_s) * CONTENT_PER_S))
     padded = _padded(spans - begin_s, frames / CONTENT_PER_S)
-    notes = [note for sung in phrase.sung for note in sung.notes]
+    notes = [within_reach(note, semitones) for sung in phrase.sung for note in sung.notes]
     way = expression or Expression()
 
     def pitch(times_s: Times) -> FloatArray:
-        keys = melody(notes, begin_s + times_s, way, seed) + semitones
+        keys = melody(notes, begin_s + times_s, way, seed)
         return _f0_hz(keys, found, padded, times_s)
 
     vowels = [number + 1 for number, token in enumerate(found) if token.role == "vowel"]
@@ -161,7 +161,7 @@ def _f0_hz(
     for token, (begin_s, end_s) in zip(found, spans[1:-1], strict=True):
         if token.voiced:
             voiced |= (times_s >= begin_s) & (times_s < end_s)
-    f0_hz = np.clip([midi_hz(key) for key in keys], LOWEST_HZ, HIGHEST_HZ)
+    f0_hz = 440.0 * 2.0 ** ((keys - 69.0) / 12.0)
     return np.where(voiced, f0_hz, 0.0).astype(np.float32)
 
 
@@ -195,6 +195,21 @@ def _vowel_levels(
     }
     middle = float(np.median(list(levels.values())))
     return {number: middle + KEPT_STRESS * (level - middle) for number, level in levels.items()}
+
+
+def within_reach(note: Note, semitones: float) -> Note:
+    """Return a note after a shift; one that no decoder follows moves by octaves to one it does.
+
+    Args:
+        note: as written.
+        semitones: the shift.
+    """
+    key = note.key + semitones
+    while midi_hz(key) < LOWEST_HZ:
+        key += 12
+    while midi_hz(key) > HIGHEST_HZ:
+        key -= 12
+    return replace(note, key=key)
 
 
 def score_pitch(notes: Sequence[Note], hop_s: float = 0.01) -> Pitch:

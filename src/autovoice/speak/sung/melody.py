@@ -53,7 +53,7 @@ def melody(notes: Sequence[Note], times_s: Curve, expression: Expression, seed: 
     Shape:
         ``[F]``.
     """
-    keys = np.full(len(times_s), notes[0].key)
+    keys = np.full(len(times_s), notes[0].key, np.float64)
     glide_s = expression.portamento_ms / 1000
     for one, other in pairwise(notes):
         step = other.key - one.key

@@ -137,15 +137,14 @@ def _hold(
 
 def _filled(spans: Spans, tokens: Sequence[Token]) -> Spans:
     """Let rests fill the gaps, and put marks where they take no time."""
-    at_s = next(spans[n, 0] for n, token in enumerate(tokens) if token.role not in ("mark", "rest"))
+    sounding = [n for n, token in enumerate(tokens) if token.role not in ("mark", "rest")]
+    at_s, following = spans[sounding[0], 0], iter(sounding)
+    ahead = next(following)
     for number, token in enumerate(tokens):
-        if token.role in ("mark", "rest"):
-            spans[number] = at_s, at_s
-        at_s = spans[number, 1]
-    for number, token in enumerate(tokens):
-        if token.role == "rest":
-            after = (
-                n for n in range(number + 1, len(tokens)) if tokens[n].role not in ("mark", "rest")
-            )
-            spans[number, 1] = spans[next(after), 0]
+        if number == ahead:
+            at_s, ahead = spans[number, 1], next(following, -1)
+            continue
+        end_s = spans[ahead, 0] if token.role == "rest" else at_s
+        spans[number] = at_s, end_s
+        at_s = end_s
     return spans
