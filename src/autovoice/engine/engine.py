@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from autovoice.config import ConvertOptions, options_from, parse_bytes, preset
 from autovoice.engine import devices
+from autovoice.engine.live.session import LiveSession, open_session
 from autovoice.engine.load import Song, load_song
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.pipeline import MODEL_HZ, Pipeline
@@ -21,6 +21,7 @@ from autovoice.engine.results import Conversion, ConversionStems, Speech
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Builders, Stages
 from autovoice.engine.talk import Talk, Text
+from autovoice.engine.turns import Turns
 from autovoice.errors import ResourceError
 from autovoice.types import Audio
 from autovoice.voices import Resolver, Voice, VoiceStore, check_base
@@ -60,7 +61,7 @@ class Engine:
         devices.cap_memory(self.choice.device, self.vram_bytes)
         self._stages = Stages(self.choice.device, builders or Builders())
         self._scratch = scratch or Scratch()
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self.store = VoiceStore.default(data_dir)
         self._resolver = Resolver(self.store, lambda: self._stages.encoders)
         log.info("device %s: %s", self.choice.device, self.choice.reason)
@@ -108,8 +109,9 @@ class Engine:
             Cancelled: the caller asked to stop.
         """
         wanted = options_from(_of_a_call(options))
-        reporter = Reporter(STAGES, listener=progress, cancel=cancel)
-        with self._lock, _memory_errors(), reporter.timed("total"), self._seeded():
+        asked = self._asked_between_pieces(cancel)
+        reporter = Reporter(STAGES, listener=progress, cancel=asked)
+        with self._turns.batch(), _memory_errors(), reporter.timed("total"), self._seeded():
             pipeline = self._pipeline(wanted, reporter, pieces)
             with reporter.stage("read"), reporter.timed("read"):
                 target = self.voice(voice)
@@ -201,11 +203,49 @@ class Engine:
             **_of_a_call(options),
         )
 
+    def session(self, voice: str | Path | Voice | Audio, **options: Any) -> LiveSession:
+        """Open a live session: sound in, as much out in another voice, a fixed time later.
+
+        Sessions share the networks and take turns; they go before songs, which give way between
+        their pieces. Opening one converts a tone, which loads the networks and tells in
+        ``notes`` when this machine will not keep up.
+
+        Args:
+            voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+            options: see ``LiveOptions``; ``warm_up=False`` leaves the tone out.
+
+        Raises:
+            InputError: an option or the voice cannot be used.
+            WeightsError: weights are missing.
+            ResourceError: memory ran out.
+        """
+        return open_session(self._live_turn, self._stages, self.voice, voice, options)
+
     @contextlib.contextmanager
     def _turn(self) -> Iterator[Stages]:
         """Have the networks for one piece of work."""
-        with self._lock, _memory_errors(), self._seeded():
+        with self._turns.batch(), _memory_errors(), self._seeded():
             yield self._stages
+
+    @contextlib.contextmanager
+    def _live_turn(self) -> Iterator[Stages]:
+        """Have the networks for one window of live sound, before all songs that wait."""
+        with self._turns.live(), _memory_errors():
+            precision = self._stages.mixed_precision
+            self._stages.mixed_precision = self.device != "cpu"
+            try:
+                yield self._stages
+            finally:
+                self._stages.mixed_precision = precision
+
+    def _asked_between_pieces(self, cancel: Cancel | None) -> Cancel:
+        """Return what a conversion asks between its pieces; live sound goes first there."""
+
+        def asked() -> bool:
+            self._turns.give_way()
+            return cancel is not None and cancel()
+
+        return asked
 
     @contextlib.contextmanager
     def _seeded(self) -> Iterator[None]:

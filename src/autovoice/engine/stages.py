@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from autovoice.engine.live_stages import LiveBuilders
 from autovoice.types import (
     Analysis,
     Audio,
@@ -262,6 +263,7 @@ class Builders:
     speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
     join: Callable[[FloatArray, int, float], FloatArray] = _join
     limit: Callable[[FloatArray, int], FloatArray] = _limit
+    live: LiveBuilders = field(default_factory=LiveBuilders)
 
 
 @dataclass
