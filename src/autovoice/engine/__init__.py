@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autovoice.engine.engine import Engine
+from autovoice.engine.live import LiveOptions, LiveSession, LiveStats
 from autovoice.engine.load import Song
 from autovoice.engine.progress import Progress
 from autovoice.engine.results import Conversion, ConversionStems, Speech
@@ -16,6 +17,9 @@ __all__ = [
     "Conversion",
     "ConversionStems",
     "Engine",
+    "LiveOptions",
+    "LiveSession",
+    "LiveStats",
     "Progress",
     "Song",
     "Speech",

@@ -109,8 +109,7 @@ class Engine:
             Cancelled: the caller asked to stop.
         """
         wanted = options_from(_of_a_call(options))
-        asked = self._asked_between_pieces(cancel)
-        reporter = Reporter(STAGES, listener=progress, cancel=asked)
+        reporter = Reporter(STAGES, listener=progress, cancel=self._between_pieces(cancel))
         with self._turns.batch(), _memory_errors(), reporter.timed("total"), self._seeded():
             pipeline = self._pipeline(wanted, reporter, pieces)
             with reporter.stage("read"), reporter.timed("read"):
@@ -238,7 +237,7 @@ class Engine:
             finally:
                 self._stages.mixed_precision = precision
 
-    def _asked_between_pieces(self, cancel: Cancel | None) -> Cancel:
+    def _between_pieces(self, cancel: Cancel | None) -> Cancel:
         """Return what a conversion asks between its pieces; live sound goes first there."""
 
         def asked() -> bool:

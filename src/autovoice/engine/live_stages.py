@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autovoice.types import Curve, FloatArray, Pitch, Speaker
 
 
@@ -24,7 +27,7 @@ class Sound(Protocol):
         """``[T]`` at 24 kHz."""
 
     @property
-    def cycles(self) -> FloatArray:
+    def cycles(self) -> NDArray[np.float64]:
         """``[T]`` phase of the fundamental, in turns."""
 
 
@@ -50,7 +53,13 @@ class Colouring(Protocol):
         """Begin anew, with another voice."""
 
     def carry(
-        self, source: FloatArray, converted: FloatArray, pitch: Pitch, *, gain: float, settled: slice
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        *,
+        gain: float,
+        settled: slice,
     ) -> FloatArray:
         """Return ``[T]`` at the level of the source."""
 

@@ -29,20 +29,25 @@ class StreamResampler:
 
     Args:
         from_hz, to_hz: rates, at least 1 Hz.
+        behind: samples of the input by which what comes in is late; a part of an output sample is
+            added, ``late`` in all, so that the delay is whole output samples. Default 0.
 
     Raises:
         InputError: a rate under 1 Hz.
     """
 
-    def __init__(self, from_hz: int, to_hz: int) -> None:
+    def __init__(self, from_hz: int, to_hz: int, behind: int = 0) -> None:
         if min(from_hz, to_hz) < 1:
             raise InputError(f"found a change from {from_hz} to {to_hz} Hz, expected at least 1 Hz")
         common = int(np.gcd(from_hz, to_hz))
         self._up, self._down = to_hz // common, from_hz // common
         self.reach = 0 if self._up == self._down else _reach(from_hz, to_hz)
         self._table = _table(self._up, from_hz, to_hz) if self.reach else None
+        self.late = -(-behind * self._up // self._down)
+        # What is added, in parts of ``up`` to an input sample.
+        self._added = self.late * self._down - behind * self._up
         # Silence before the stream; the first kept sample is input ``_first``.
-        self._kept: FloatArray = np.zeros(max(0, self.reach - 1), np.float32)
+        self._kept: FloatArray = np.zeros(self.reach + self._added // self._up, np.float32)
         self._first = -len(self._kept)
         self._taken = self._given = 0
 
@@ -50,7 +55,7 @@ class StreamResampler:
         """Return how many samples are out after ``taken`` samples in."""
         if not self.reach:
             return taken
-        return max(0, -(-(taken - self.reach) * self._up // self._down))
+        return max(0, -(-((taken - self.reach) * self._up + self._added) // self._down))
 
     def feed(self, block: FloatArray) -> FloatArray:
         """Take in ``[n]`` and return what is ready, ``[m]``."""
@@ -60,13 +65,13 @@ class StreamResampler:
             return block
         kept = np.concatenate([self._kept, block])
         wanted = np.arange(self._given, self.ready(self._taken), dtype=np.int64)
-        place = wanted * self._down
+        place = wanted * self._down - self._added
         start = place // self._up - self.reach + 1 - self._first
         out = self._read(kept, start, place % self._up)
         self._given += len(wanted)
         # The next sample's filter begins here.
-        drop = self._given * self._down // self._up - self.reach + 1 - self._first
-        drop = min(max(drop, 0), len(kept))
+        following = self._given * self._down - self._added
+        drop = min(max(following // self._up - self.reach + 1 - self._first, 0), len(kept))
         self._kept, self._first = kept[drop:], self._first + drop
         return out
 

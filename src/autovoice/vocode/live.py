@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autovoice.nn.decoder import FRAME_SAMPLES
@@ -37,7 +38,7 @@ class Rendered:
     """
 
     samples: FloatArray
-    cycles: FloatArray
+    cycles: NDArray[np.float64]
 
 
 class LiveVocoder:

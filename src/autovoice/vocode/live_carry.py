@@ -52,7 +52,13 @@ class LiveCarry:
         self._sum, self._count = None, 0.0
 
     def carry(
-        self, source: FloatArray, converted: FloatArray, pitch: Pitch, *, gain: float, settled: slice
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        *,
+        gain: float,
+        settled: slice,
     ) -> FloatArray:
         """Return the source of a window with the converted sound's colour, at its own level.
 
@@ -84,7 +90,7 @@ class LiveCarry:
                 spectrum[0] * gains, N_FFT, HOP_SAMPLES, window=hann(sound.device),
                 length=len(source),
             )  # fmt: skip
-            samples: FloatArray = made.cpu().numpy() / np.float32(gain)
+            samples: FloatArray = (made / gain).cpu().numpy()
         return samples
 
     def _mean(self, change: Tensor, voiced: Tensor, settled: slice) -> Tensor:

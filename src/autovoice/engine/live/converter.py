@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autovoice import io
 from autovoice.engine.chunks import curve_at
@@ -107,14 +108,12 @@ class LiveConverter:
 
     def _window(
         self, stages: Stages, window: FloatArray, noise: FloatArray, settled: slice, gain: float
-    ) -> tuple[FloatArray, FloatArray | None, bool]:
+    ) -> tuple[FloatArray, NDArray[np.float64] | None, bool]:
         """Convert a window; return its sound, its phase, and whether the source carries it."""
         analysis = self._analyse(stages, window, gain)
         pitch = analysis.pitch
         self._hear(pitch, analysis, settled)
-        features = stages.converter.convert(
-            analysis, self._speaker, semitones=self.shift.semitones
-        )
+        features = stages.converter.convert(analysis, self._speaker, semitones=self.shift.semitones)
         start = settled.start
         anchored = self._cycles is not None and 0 <= start < len(window)
         anchor = self._live.anchor(start, self._cycles or 0.0) if anchored else None

@@ -39,7 +39,7 @@ class History:
         self.heard += count
 
     def latest(self, length: int) -> tuple[FloatArray, FloatArray]:
-        """Return the newest samples and their noise, ``[length]`` each; silence before the first."""
+        """Return the newest samples and their noise, ``[length]`` each; before the first, 0."""
         found = self._kept[:, max(0, self._end - length) : self._end]
         missing = length - found.shape[1]
         if missing:

@@ -64,7 +64,7 @@ class Joiner:
 def cut(samples: FloatArray, start: int, length: int) -> FloatArray:
     """Return ``samples[start : start + length]`` with silence beyond the ends, ``[length]``."""
     stop = start + length
-    if 0 <= start and stop <= len(samples):
+    if start >= 0 and stop <= len(samples):
         return samples[start:stop]
     inside = samples[max(start, 0) : max(stop, 0)]
     out: FloatArray = np.zeros(length, np.float32)

@@ -55,10 +55,10 @@ class LiveSession:
         self._meter = Meter()
         rate = options.sample_rate_hz
         self._inward = StreamResampler(rate, MODEL_HZ)
-        self._outward = StreamResampler(MODEL_HZ, rate)
         self._converter = LiveConverter(turn, stages, voice.speaker, options)
+        self._outward = StreamResampler(MODEL_HZ, rate, behind=self._converter.look)
         self._owed = _held(self._inward, self._outward, rate)
-        self.latency_samples = self._owed + round(self._converter.look * rate / MODEL_HZ)
+        self.latency_samples = self._owed + self._outward.late
         self._ready: FloatArray = np.zeros(0, np.float32)
         self.notes: tuple[str, ...] = ()
 
@@ -115,6 +115,15 @@ class LiveSession:
             parts = [self._chunk(mono[at : at + size]) for at in range(0, len(mono), size)]
         out = np.concatenate(parts) if parts else mono
         return out if np.ndim(samples) == 1 else out[None]
+
+    def convert_all(self, samples: FloatArray) -> FloatArray:
+        """Send a whole recording through, chunk by chunk; return it as long and in time.
+
+        Shape: ``[T]`` -> ``[T]``.
+        """
+        size = self.options.chunk_samples
+        parts = [self.convert(samples[at : at + size]) for at in range(0, len(samples), size)]
+        return np.concatenate([*parts, self.flush()])[self.latency_samples :]
 
     def flush(self) -> FloatArray:
         """Return the last ``latency_samples``, those of what was given last; ``[T]``."""
@@ -196,17 +205,19 @@ def _mono(samples: FloatArray) -> FloatArray:
     found = np.asarray(samples, dtype=np.float32)
     if found.ndim not in {1, 2} or (found.ndim == 2 and not found.shape[0]):
         raise InputError(f"live: found shape {list(found.shape)}, expected [T] or [C, T]")
-    mono = found if found.ndim == 1 else found.mean(axis=0, dtype=np.float32)
-    clean: FloatArray = np.clip(np.nan_to_num(mono, posinf=1.0, neginf=-1.0), -1.0, 1.0)
-    return clean
+    clean: FloatArray = np.nan_to_num(found, posinf=1.0, neginf=-1.0)
+    clean = clean.clip(-1.0, 1.0)
+    mono: FloatArray = clean if clean.ndim == 1 else clean.mean(axis=0)
+    return mono
 
 
 def _bounded(samples: FloatArray) -> FloatArray:
     """Bend what is over 0.9 so that it stays under 1."""
     size = np.abs(samples)
     over = np.maximum(size - 0.9, 0.0)
-    bent: FloatArray = np.sign(samples) * (np.minimum(size, 0.9) + 0.1 * np.tanh(over / 0.1))
-    return bent.astype(np.float32)
+    bent = np.sign(samples) * (np.minimum(size, 0.9) + 0.1 * np.tanh(over / 0.1))
+    bounded: FloatArray = bent.astype(np.float32)
+    return bounded
 
 
 def _timed(probe: LiveConverter, tone: FloatArray) -> float:
