@@ -30,9 +30,12 @@ class Halving:
         self.anchors: list[Any] = []
         self.window: FloatArray = np.zeros(0, np.float32)
 
+    def forget(self) -> None:
+        self.anchors.clear()
+
     def render(
-        self, features: Any, speaker: Speaker, *, noise: FloatArray, anchor: Any,
-        samples: int | None,
+        self, vocoder: Any, features: Any, speaker: Speaker, *, noise: FloatArray, new: int,
+        anchor: Any, samples: int | None,
     ) -> Made:  # fmt: skip
         self.calls.append(len(noise))
         self.noises.append(noise.copy())
@@ -82,7 +85,7 @@ def live_builders(halving: Halving | None = None, **others: Any) -> Builders:
     live = LiveBuilders(
         level=lambda rate: Unity(),
         energy=energy,
-        renderer=lambda vocoder: kept,
+        renderer=lambda: kept,
         anchor=lambda sample, cycles: (sample, cycles),
         colouring=lambda device: Uncoloured(),
     )

@@ -34,12 +34,17 @@ class Sound(Protocol):
 class Renderer(Protocol):
     """Make sound of a window so that two windows agree where they overlap."""
 
+    def forget(self) -> None:
+        """Begin anew, with another voice."""
+
     def render(
         self,
+        vocoder: Any,
         features: Any,
         speaker: Speaker,
         *,
         noise: FloatArray,
+        new: int,
         anchor: Any,
         samples: int | None,
     ) -> Sound:
@@ -76,10 +81,10 @@ def _energy(samples: FloatArray, gain: float) -> Curve:
     return at_level(decoder_energy(samples), gain)
 
 
-def _renderer(vocoder: Any) -> Renderer:
+def _renderer() -> Renderer:
     from autovoice.vocode.live import LiveVocoder
 
-    return LiveVocoder(vocoder)
+    return LiveVocoder()
 
 
 def _anchor(sample: int, cycles: float) -> Any:
@@ -100,6 +105,6 @@ class LiveBuilders:
 
     level: Callable[[int], RunningLevel] = _level
     energy: Callable[[FloatArray, float], Curve] = _energy
-    renderer: Callable[[Any], Renderer] = _renderer
+    renderer: Callable[[], Renderer] = _renderer
     anchor: Callable[[int, float], Any] = _anchor
     colouring: Callable[[str], Colouring] = _colouring

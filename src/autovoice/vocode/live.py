@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autovoice.nn.decoder import FRAME_SAMPLES
+from autovoice.nn.decoder import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from autovoice.types import FloatArray, Speaker
+from autovoice.vocode.live_moments import RunningMoments
 from autovoice.vocode.vocoder import Features, Vocoder
 
 
@@ -42,47 +43,55 @@ class Rendered:
 
 
 class LiveVocoder:
-    """Render windows with the weights of a vocoder.
+    """Render the windows of one stream; the network is lent for each of them."""
 
-    Args:
-        vocoder: whose network is used; other callers may use it too.
-    """
+    def __init__(self) -> None:
+        self._moments = RunningMoments()
+        self._vocoder: Vocoder | None = None
 
-    def __init__(self, vocoder: Vocoder) -> None:
-        self._vocoder = vocoder
+    def forget(self) -> None:
+        """Begin anew: another voice sings."""
+        self._moments.forget()
 
     def render(
         self,
+        vocoder: Vocoder,
         features: Features,
         speaker: Speaker,
         *,
         noise: FloatArray,
+        new: int,
         anchor: Anchor | None = None,
         samples: int | None = None,
     ) -> Rendered:
         """Make sound.
 
         Args:
+            vocoder: whose network is used; other callers may use it in between.
             features: of the window, ``T`` frames.
             speaker: the voice.
             noise: ``[600 T]`` standard normal, that of each sample the same in every window.
+            new: samples of the window that no window before it had.
             anchor: where the harmonics go on. Default: they begin.
-            samples: how much sound is needed at the end of the window. Default all. The expensive
-                half of the decoder normalises over what it makes, so less is cheaper and holds the
-                timbre less steadily.
+            samples: how much sound is needed at the end of the window. Default all. Less is
+                cheaper, but its first 0.1 s is not what it would be.
         """
-        self._vocoder.adapted.wear(speaker.adapter)
-        work = partial(self._run, features, speaker.style, noise, anchor, samples)
-        return self._vocoder.guarded(work)
+        if vocoder is not self._vocoder:
+            self._vocoder = vocoder
+            self._moments.forget()
+        vocoder.adapted.wear(speaker.adapter)
+        work = partial(self._run, vocoder, features, speaker.style, noise, anchor, samples)
+        with self._moments.worn_by(vocoder.network.generator, new / SAMPLE_RATE_HZ):
+            return vocoder.guarded(work)
 
-    def _run(
-        self, features: Features, style: FloatArray, noise: FloatArray,
+    def _run(  # noqa: PLR0917 - called through partial
+        self, vocoder: Vocoder, features: Features, style: FloatArray, noise: FloatArray,
         anchor: Anchor | None, samples: int | None,
     ) -> Rendered:  # fmt: skip
         def tensor(values: FloatArray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values)).to(self._vocoder.device)[None]
+            return torch.from_numpy(np.ascontiguousarray(values)).to(vocoder.device)[None]
 
-        network = self._vocoder.network
+        network = vocoder.network
         source_of = network.generator.m_source
         f0_hz, styled = tensor(features.f0_hz), tensor(style)
         cycles = source_of.cycles(f0_hz)[0].cpu().numpy()

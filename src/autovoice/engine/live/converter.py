@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -55,7 +56,10 @@ class LiveConverter:
         live = stages.builders.live
         self._live, self._activity = live, stages.builders.activity
         self._level = live.level(MODEL_HZ)
+        self._renderer = live.renderer()
         self._colouring = live.colouring(stages.device)
+        # What the last call took of the networks' time, seconds.
+        self.busy_s = 0.0
         self.shift = LiveShift(options.semitones, stages.builders.fit)
         self._gate = 10 ** (options.gate_dbfs / 20)
         self._quiet = MODEL_HZ  # samples since somebody was heard
@@ -67,6 +71,7 @@ class LiveConverter:
         """Sing on in another voice; the next call fades over to it."""
         self._speaker = speaker
         self._colouring.forget()
+        self._renderer.forget()
         self.shift.choose(speaker)
 
     def hear(self, samples: FloatArray) -> None:
@@ -81,6 +86,7 @@ class LiveConverter:
         """
         self._history.push(samples)
         gain = self._level.push(samples)
+        self.busy_s = 0.0
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
@@ -89,7 +95,9 @@ class LiveConverter:
         start = len(window) - self.look - len(samples)
         settled = slice(start, start + len(samples))
         with self._turn() as stages:
+            begun = time.perf_counter()
             made, cycles, sung = self._window(stages, window, noise, settled, gain)
+            self.busy_s = time.perf_counter() - begun
         joined = self._joiner.join(made, start, len(samples), search=not sung)
         end = settled.stop + self._joiner.moved
         self._cycles = None if cycles is None else float(cycles[min(max(end, 0), len(cycles) - 1)])
@@ -117,10 +125,12 @@ class LiveConverter:
         start = settled.start
         anchored = self._cycles is not None and 0 <= start < len(window)
         anchor = self._live.anchor(start, self._cycles or 0.0) if anchored else None
-        sound = self._live.renderer(stages.vocoder).render(
+        sound = self._renderer.render(
+            stages.vocoder,
             features,
             self._speaker,
             noise=noise,
+            new=settled.stop - settled.start,
             anchor=anchor,
             samples=self._render + len(window) - start,
         )

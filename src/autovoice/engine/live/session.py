@@ -61,6 +61,7 @@ class LiveSession:
         self.latency_samples = self._owed + self._outward.late
         self._ready: FloatArray = np.zeros(0, np.float32)
         self.notes: tuple[str, ...] = ()
+        self._load = 0.0
 
     @property
     def stats(self) -> LiveStats:
@@ -68,6 +69,11 @@ class LiveSession:
         rate = self.options.sample_rate_hz
         whole = self.options.chunk_samples + self.latency_samples
         return self._meter.stats(1000 * whole / rate, self._converter.shift.semitones)
+
+    @property
+    def load(self) -> float:
+        """What the last chunk took of the networks' time, over how long it lasts."""
+        return self._load
 
     def warm_up(self) -> float:
         """Convert a tone that nobody hears, twice; return the seconds of the second, full window.
@@ -84,14 +90,18 @@ class LiveSession:
             probe.hear(tone)
         took_s = min(_timed(probe, tone) for _ in range(2))
         if took_s > 0.8 * chunk_s:
-            words = (
-                f"this machine takes {1000 * took_s:.0f} ms for a chunk of "
-                f"{self.options.chunk_ms:g} ms and will not keep up; use longer chunks, a shorter "
-                "context_ms, or a GPU"
-            )
-            self.notes = (words,)
-            log.warning("live: %s", words)
+            self.warn(took_s)
         return took_s
+
+    def warn(self, took_s: float) -> None:
+        """Note that chunks take so many seconds, which is too long."""
+        words = (
+            f"this machine takes {1000 * took_s:.0f} ms for a chunk of "
+            f"{self.options.chunk_ms:g} ms and will not keep up; use longer chunks, a shorter "
+            "context_ms, or a GPU"
+        )
+        self.notes = (words,)
+        log.warning("live: %s", words)
 
     def convert(self, samples: FloatArray) -> FloatArray:
         """Take in sound and return as much, ``latency_samples`` late.
@@ -166,6 +176,7 @@ class LiveSession:
         self._ready = np.concatenate([self._ready, self._outward.feed(_bounded(made))])
         out = self._taken(len(samples))
         sound_s = len(samples) / self.options.sample_rate_hz
+        self._load = self._converter.busy_s / sound_s if len(heard) else 0.0
         self._meter.add(time.perf_counter() - begun, sound_s, silent=silent)
         return out
 
