@@ -55,7 +55,7 @@ class LiveConverter:
         )
         live = stages.builders.live
         self._live, self._activity = live, stages.builders.activity
-        self._level = live.level(MODEL_HZ)
+        self._level, self._made_level = live.level(MODEL_HZ), live.level(MODEL_HZ)
         self._renderer = live.renderer()
         self._colouring = live.colouring(stages.device)
         # What the last call took of the networks' time, seconds.
@@ -72,6 +72,7 @@ class LiveConverter:
         self._speaker = speaker
         self._colouring.forget()
         self._renderer.forget()
+        self._made_level = self._live.level(MODEL_HZ)
         self.shift.choose(speaker)
 
     def hear(self, samples: FloatArray) -> None:
@@ -136,10 +137,12 @@ class LiveConverter:
         )
         heard = curve_at(analysis.activity, len(window), MODEL_HZ)
         made = cut(sound.samples, 0, len(window)) * heard
-        if self._carries():
-            carried = self._colouring.carry(window, made, pitch, gain=gain, settled=settled)
-            return carried, sound.cycles, True
-        return made / np.float32(gain), sound.cycles, False
+        carries = self._carries()
+        if carries:
+            made = self._colouring.carry(window, made, pitch, gain=gain, settled=settled)
+        # As loud as the source: by what was heard of both so far.
+        made_gain = self._made_level.push(made[max(start, 0) : settled.stop])
+        return made * np.float32(made_gain / gain), sound.cycles, carries
 
     def _analyse(self, stages: Stages, window: FloatArray, gain: float) -> Analysis:
         at_16k = io.resample(window[None], MODEL_HZ, LISTEN_HZ)[0]

@@ -57,6 +57,15 @@ class Start(BaseModel):
         )
 
 
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they are done: ``wait_for`` before Python 3.12 may lose a cancellation."""
+    for task in tasks:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.05)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Closing(Exception):
     """The session ends with a code."""
 
@@ -202,9 +211,7 @@ class _Session:
             for task in done:
                 task.result()
         finally:
-            for task in (reader, converter):
-                task.cancel()
-            await asyncio.gather(reader, converter, return_exceptions=True)
+            await _ended(reader, converter)
 
     async def _read(self) -> None:
         while True:

@@ -105,6 +105,8 @@ class LiveHost:
             await self._serve(reader, writer)
         except (OSError, ValueError) as error:
             log.warning("a live session broke off", problem=str(error))
+        except asyncio.CancelledError:  # by ``run``, at the end
+            log.info("a live session was cut off by the end of the service")
         finally:
             self._tasks.discard(task)
             writer.close()
