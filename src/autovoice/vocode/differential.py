@@ -192,10 +192,10 @@ def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
 
 
 def level_of(mean: Tensor) -> Tensor:
-    """Return the level of a log gain ``[bins, 1]`` over the bands as the ear has them, a scalar."""
+    """Return the level of log gains over the bands as we hear them: ``[bins, n]`` -> ``[n]``."""
     hz = _bins_hz(mean)
     weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
-    return (mean * weight).sum() / weight.sum()
+    return (mean * weight).sum(0) / weight.sum()
 
 
 def for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:

@@ -29,6 +29,8 @@ from autovoice.vocode.differential import (
 MEMORY_HOPS = 2_000
 # The mean of fewer hops than these is not yet to be relied on.
 _FEW_HOPS = 60
+# How far a frame as a whole may rise over the others: 6 dB, in nepers.
+_MOST_RISE = 0.7
 
 
 class LiveCarry:
@@ -85,7 +87,10 @@ class LiveCarry:
             mean = self._mean(change, pitch_hz > 0, settled)
             level = level_of(mean)
             rest = for_unvoiced(mean - level, self._options)
-            gains = factors(change - level, pitch_hz, rest, self._options)
+            # Where the source breaks off, what is left of it must not be blown up.
+            change = change - level
+            change = change - (level_of(change) - _MOST_RISE).clamp_min(0)
+            gains = factors(change, pitch_hz, rest, self._options)
             made = torch.istft(
                 spectrum[0] * gains, N_FFT, HOP_SAMPLES, window=hann(sound.device),
                 length=len(source),
