@@ -1,8 +1,8 @@
 """Measure on this machine and write docs/benchmarks.md.
 
-python -m benchmarks [demo] [startup] [long] [speech] [spoken] [protocol]
+python -m benchmarks [demo] [startup] [long] [speech] [spoken] [sung] [protocol]
 
-Without names all are run; ``spoken`` and ``protocol`` need the evaluation audio.
+Without names all are run; ``spoken``, ``sung`` and ``protocol`` need the evaluation audio.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import page, protocol, songs, speech, spoken, startup
+from benchmarks import page, protocol, songs, speech, spoken, startup, sung
 from benchmarks.machine import ROOT, about, use_cores
 
 log = logging.getLogger("benchmarks")
@@ -37,10 +37,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "long": lambda chosen: songs.long(minutes=chosen.minutes, device=chosen.device),
     "speech": lambda chosen: speech.speech(threads=chosen.cores),
     "spoken": lambda chosen: spoken.spoken(chosen.eval_folder, device=chosen.device),
+    "sung": lambda chosen: sung.sung(chosen.eval_folder, device=chosen.device),
     "protocol": _protocol,
 }
 
-NEED_AUDIO = ("spoken", "protocol")
+NEED_AUDIO = ("spoken", "sung", "protocol")
 OPTIONS = ("runs", "minutes", "cores", "device", "pairs")
 
 

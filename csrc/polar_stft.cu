@@ -12,50 +12,53 @@ constexpr int kThreads = 256;
 
 __device__ float hann(int n) { return 0.5f - 0.5f * cospif(2.f * float(n) / kFft); }
 
-// cos and -sin of every bin and sample under the window, [2, bins, samples].
-__device__ void fill_forward(float* table) {
-  for (int at = threadIdx.x; at < kBins * kFft; at += kThreads) {
+constexpr int kFramesForward = 128;
+constexpr int kSpan = (kFramesForward - 1) * kHop + kFft;
+
+// A thread makes one frame: its samples lie in registers, the bases in shared memory.
+__global__ void __launch_bounds__(kFramesForward)
+    forward_kernel(const float* sound, half* y, const int* lengths, int64_t samples, int64_t frames) {
+  __shared__ float bases[2][kBins][kFft];
+  __shared__ float span[kSpan];
+  const int64_t item = blockIdx.y, first = int64_t(blockIdx.x) * kFramesForward;
+  const int64_t valid = lengths ? lengths[item] : samples;
+  for (int at = threadIdx.x; at < kBins * kFft; at += kFramesForward) {
     const int bin = at / kFft, n = at % kFft;
     const float turn = 2.f * float(bin * n % kFft) / kFft;
-    table[at] = hann(n) * cospif(turn);
-    table[kBins * kFft + at] = -hann(n) * sinpif(turn);
+    bases[0][bin][n] = hann(n) * cospif(turn);
+    bases[1][bin][n] = -hann(n) * sinpif(turn);
   }
-}
-
-constexpr int kFramesForward = kThreads / 16;
-
-__global__ void forward_kernel(const float* sound, half* y, const int* lengths, int64_t samples,
-                               int64_t frames) {
-  __shared__ float table[2 * kBins * kFft];
-  fill_forward(table);
+  for (int at = threadIdx.x; at < kSpan; at += kFramesForward) {
+    int64_t t = first * kHop - kFft / 2 + at;
+    if (t < 0) t = -t;  // mirrored at both ends, as torch.stft does
+    if (t >= valid) t = 2 * (valid - 1) - t;
+    span[at] = t >= 0 && t < samples ? sound[item * samples + t] : 0.f;
+  }
   __syncthreads();
-  const int64_t item = blockIdx.y;
-  const int64_t frame = int64_t(blockIdx.x) * kFramesForward + threadIdx.x / 16;
-  const int bin = threadIdx.x % 16;
+  const int64_t frame = first + threadIdx.x;
   if (frame >= frames) return;
-  half* row = y + (item * frames + frame) * kWide;
-  const int64_t valid = lengths ? lengths[item] : samples;
-  float magnitude = 0.f, angle = 0.f;
-  if (bin < kBins && frame * kHop <= valid) {
-    float real = 0.f, imaginary = 0.f;
-    for (int n = 0; n < kFft; ++n) {
-      int64_t t = frame * kHop - kFft / 2 + n;
-      if (t < 0) t = -t;  // mirrored at both ends, as torch.stft does
-      if (t >= valid) t = 2 * (valid - 1) - t;
-      const float value = t >= 0 && t < samples ? sound[item * samples + t] : 0.f;
-      real = fmaf(value, table[bin * kFft + n], real);
-      imaginary = fmaf(value, table[(kBins + bin) * kFft + n], imaginary);
+  __align__(16) half row[kWide];
+#pragma unroll
+  for (int i = 0; i < kWide; ++i) row[i] = __float2half_rn(0.f);
+  if (frame * kHop <= valid) {
+    float values[kFft];
+#pragma unroll
+    for (int n = 0; n < kFft; ++n) values[n] = span[threadIdx.x * kHop + n];
+#pragma unroll
+    for (int bin = 0; bin < kBins; ++bin) {
+      float real = 0.f, imaginary = 0.f;
+#pragma unroll
+      for (int n = 0; n < kFft; ++n) {
+        real = fmaf(values[n], bases[0][bin][n], real);
+        imaginary = fmaf(values[n], bases[1][bin][n], imaginary);
+      }
+      row[bin] = __float2half_rn(hypotf(real, imaginary));
+      row[kBins + bin] = __float2half_rn(atan2f(imaginary, real));
     }
-    magnitude = hypotf(real, imaginary);
-    angle = atan2f(imaginary, real);
   }
-  if (bin < kBins) {
-    row[bin] = __float2half_rn(magnitude);
-    row[kBins + bin] = __float2half_rn(angle);
-  } else {  // 5 threads, 10 channels that no weight reads
-    row[2 * kBins + 2 * (bin - kBins)] = __float2half_rn(0.f);
-    row[2 * kBins + 2 * (bin - kBins) + 1] = __float2half_rn(0.f);
-  }
+  uint4* target = reinterpret_cast<uint4*>(y + (item * frames + frame) * kWide);
+#pragma unroll
+  for (int i = 0; i < kWide / 8; ++i) target[i] = reinterpret_cast<const uint4*>(row)[i];
 }
 
 constexpr int kFramesBack = 48, kReach = kFft / kHop - 1;
@@ -118,7 +121,7 @@ Tensor polar_stft(const Tensor& sound, const std::optional<Tensor>& lengths) {
   Tensor y = torch::stable::new_empty(sound, {batch, frames, kWide}, ScalarType::Half);
   if (batch == 0) return y;
   const dim3 grid(unsigned(divided_up(frames, kFramesForward)), unsigned(batch));
-  forward_kernel<<<grid, kThreads, 0, current_stream(sound)>>>(
+  forward_kernel<<<grid, kFramesForward, 0, current_stream(sound)>>>(
       pointer<float>(sound), pointer<half>(y), item_lengths(lengths, "polar_stft", batch), samples, frames);
   check_launch("polar_stft");
   return y;

@@ -27,7 +27,7 @@ mode=inplace target=""
 case "${1-}" in
     "") ;;
     --check) mode=check ;;
-    --wheel) mode=wheel target="$(realpath -m -- "${2:?needs a folder}")" ;;
+    --wheel) [[ -n "${2-}" ]] || usage; mode=wheel target="$(realpath -m -- "$2")" ;;
     *) usage ;;
 esac
 
@@ -44,7 +44,7 @@ if [[ ! -x "$home/bin/nvcc" ]]; then
     lacks nvcc "none ${CUDA_HOME:+in CUDA_HOME=}${CUDA_HOME:-$where}" \
         "install the CUDA toolkit 12.0 or newer, or set CUDA_HOME; without it AutoVoice works, slower"
 else
-    cuda="$("$home/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
+    cuda="$("$home/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p' || true)"
     if at_least "${cuda:-0}" 12.0; then
         say nvcc "$cuda in $home"
     else
@@ -83,7 +83,7 @@ if [[ -z "$python" ]]; then
 elif ! found="$("$python" "$root/scripts/check_build_python.py" "$cuda" 2>&1)"; then
     lacks python "${found##*$'\n'}" "run make setup, or set PYTHON to one that has torch 2.10 or newer"
 else
-    say python "$found"
+    say python "${found##*$'\n'}"
 fi
 command -v ninja >/dev/null && say ninja "$(ninja --version)" || say ninja "none: one file after the other is compiled"
 

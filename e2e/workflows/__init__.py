@@ -1,7 +1,7 @@
 """Every workflow, in the order in which they run."""
 
 from e2e.setting import Workflow
-from e2e.workflows import acappella, batch, cover, own_voice, speak, speech, voice
+from e2e.workflows import acappella, batch, cover, own_voice, sing, speak, speech, voice
 
 WORKFLOWS: tuple[Workflow, ...] = (
     Workflow("song to cover", cover.__doc__ or "", cover.run),
@@ -15,4 +15,5 @@ WORKFLOWS: tuple[Workflow, ...] = (
     Workflow("copy synthesis", own_voice.__doc__ or "", own_voice.run),
     Workflow("text to speech", speak.run.__doc__ or "", speak.run),
     Workflow("text to speech, cloned voice", speak.run_cloned.__doc__ or "", speak.run_cloned),
+    Workflow("sing from notes", sing.run.__doc__ or "", sing.run),
 )

@@ -24,6 +24,7 @@ _HOMES = {
     "Conversion": "engine",
     "Engine": "engine",
     "InputError": "errors",
+    "Performance": "engine",
     "Progress": "engine",
     "ResourceError": "errors",
     "ScoreCard": "types",
@@ -33,7 +34,7 @@ _HOMES = {
     "WeightsError": "errors",
 }
 
-__all__ = [*_HOMES, "__version__", "convert", "speak"]  # noqa: PLE0604 - the keys are names
+__all__ = [*_HOMES, "__version__", "convert", "sing", "speak"]  # noqa: PLE0604 - the keys are names
 
 
 def convert(
@@ -58,6 +59,32 @@ def convert(
     conversion = engine.convert(song, target, **options)
     judge = import_module("autovoice.eval.summary").score
     return conversion.scored_by(judge, target.embedding)
+
+
+def sing(
+    score: Any, voice: Any, *, device: str = "auto", vram_bytes: Any = None, **options: Any
+) -> Any:
+    """Sing a score, MusicXML or MIDI with words, in a voice.
+
+    For many calls keep an ``Engine``.
+
+    Args:
+        score: path of the file.
+        voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+        device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
+        vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
+        options: ``language``, ``part``, ``semitones``, ``backing`` and more: as for
+            ``Engine.sing``.
+
+    Returns:
+        ``Performance``: ``Audio`` with ``save(path)``, the vocal alone and notes.
+
+    Raises:
+        AutoVoiceError: see ``Engine.sing``.
+    """
+    return (
+        import_module("autovoice.engine").Engine(device, vram_bytes).sing(score, voice, **options)
+    )
 
 
 def speak(
@@ -99,7 +126,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keep ``autovoice.convert`` and ``speak`` the functions when the rooms are imported.
+    """Keep ``autovoice.convert``, ``sing`` and ``speak`` the functions when the rooms are imported.
 
     Importing a submodule sets it as an attribute of its package, which would hide the function
     from the second call on; ``from autovoice.convert import ...`` does not need the attribute.

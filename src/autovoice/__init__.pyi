@@ -4,6 +4,7 @@ from typing import Literal
 
 from autovoice.engine import Conversion as Conversion
 from autovoice.engine import Engine as Engine
+from autovoice.engine import Performance as Performance
 from autovoice.engine import Progress as Progress
 from autovoice.engine import Song, Speech, Text
 from autovoice.engine.progress import Cancel, Listener
@@ -33,6 +34,28 @@ def convert(
     progress: Listener | None = None,
     cancel: Cancel | None = None,
 ) -> Conversion: ...
+def sing(
+    score: str | Path,
+    voice: str | Path | Voice | Audio,
+    *,
+    device: str = "auto",
+    vram_bytes: int | str | None = None,
+    language: str = "en-us",
+    part: str = "",
+    voice_part: str = "",
+    verse: int | None = None,
+    tempo: float | None = None,
+    semitones: int | Literal["auto"] = "auto",
+    vibrato_cents: float = 40.0,
+    vibrato_hz: float = 5.5,
+    portamento_ms: float = 80.0,
+    lyrics: str | None = None,
+    lexicon: Mapping[str, str] | None = None,
+    backing: Song | None = None,
+    seed: int = 0,
+    progress: Listener | None = None,
+    cancel: Cancel | None = None,
+) -> Performance: ...
 def speak(
     text: Text,
     voice: str | Path | Voice | Audio,

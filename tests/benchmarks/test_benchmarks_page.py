@@ -157,7 +157,7 @@ def test_the_command_line_runs_what_is_named_and_records_how_to_repeat_it(
 def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["speed"])
-    assert "expected demo, startup, long, speech, spoken, protocol" in capsys.readouterr().err
+    assert "expected demo, startup, long, speech, spoken, sung, protocol" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to some cores")

@@ -21,6 +21,7 @@ PUBLIC = [
     "Conversion",
     "Engine",
     "InputError",
+    "Performance",
     "Progress",
     "ResourceError",
     "ScoreCard",
@@ -30,6 +31,7 @@ PUBLIC = [
     "WeightsError",
     "__version__",
     "convert",
+    "sing",
     "speak",
 ]
 
@@ -92,7 +94,7 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     code, out, _ = _left_with(capsys, "--help")
     assert code == 0
     assert all(f"  {name} " in out for name in ("convert", "voice", "models", "doctor"))
-    code, _, err = _left_with(capsys, "sing")
+    code, _, err = _left_with(capsys, "whistle")
     assert code == 2
     assert "No such command" in err
     for name in ("convert", "voice", "models", "doctor"):

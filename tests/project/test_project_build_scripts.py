@@ -110,8 +110,9 @@ def test_the_script_says_what_is_wrong_with_the_compiler() -> None:
     assert "CXX=g++" in refused.stderr
 
 
-def test_the_script_explains_itself() -> None:
-    done = script("--bogus")
+@pytest.mark.parametrize("words", ["--bogus", "--wheel"])
+def test_the_script_explains_itself(words: str) -> None:
+    done = script(words)
     assert done.returncode == 2
     assert "--wheel DIR" in done.stderr
 

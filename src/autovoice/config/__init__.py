@@ -6,8 +6,10 @@ from autovoice.config.options import (
     ConvertOptions,
     Device,
     Semitones,
+    SingOptions,
     SpeakOptions,
     options_from,
+    sing_options_from,
     speak_options_from,
 )
 from autovoice.config.presets import PRESETS, Preset, PresetName, preset
@@ -20,10 +22,12 @@ __all__ = [
     "Preset",
     "PresetName",
     "Semitones",
+    "SingOptions",
     "SpeakOptions",
     "format_bytes",
     "options_from",
     "parse_bytes",
     "preset",
+    "sing_options_from",
     "speak_options_from",
 ]

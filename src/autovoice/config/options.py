@@ -72,7 +72,38 @@ class SpeakOptions(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
 
 
-Options = TypeVar("Options", ConvertOptions, SpeakOptions)
+class SingOptions(BaseModel):
+    """Options of singing from notes; unknown keys are errors.
+
+    Args:
+        language: of the words, such as ``en-us``.
+        part: name, identifier or number (from 1) of the part to sing; by default the first one
+            with words.
+        voice_part: number of a line in that part; by default the one with most words.
+        verse: number of the verse; by default the first, and the n-th in the n-th repeat.
+        tempo: factor of 0.1 to 4, or quarter notes a minute from 10 on; by default as written.
+        semitones: shift of the melody, -24 to 24, or ``auto``: the octave that fits the voice.
+        vibrato_cents: how far the vibrato of long notes goes to either side, 0 to 200.
+        vibrato_hz: how fast it is, 3 to 9.
+        portamento_ms: how long a glide from note to note takes, 0 to 500.
+        seed: seed of every random number, 0 to 2^63 - 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    language: Annotated[str, Field(min_length=1, max_length=32, strict=True)] = "en-us"
+    part: Annotated[str, Field(max_length=200, strict=True)] = ""
+    voice_part: Annotated[str, Field(max_length=200, strict=True)] = ""
+    verse: Annotated[int, Field(ge=1, le=9999, strict=True)] | None = None
+    tempo: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    semitones: Semitones = "auto"
+    vibrato_cents: Annotated[float, Field(ge=0, le=200, allow_inf_nan=False)] = 40.0
+    vibrato_hz: Annotated[float, Field(ge=3, le=9, allow_inf_nan=False)] = 5.5
+    portamento_ms: Annotated[float, Field(ge=0, le=500, allow_inf_nan=False)] = 80.0
+    seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = 0
+
+
+Options = TypeVar("Options", ConvertOptions, SpeakOptions, SingOptions)
 
 
 def options_from(values: Mapping[str, Any]) -> ConvertOptions:
@@ -91,6 +122,15 @@ def speak_options_from(values: Mapping[str, Any]) -> SpeakOptions:
         InputError: an option is unknown or out of range; the message names each.
     """
     return _checked(SpeakOptions, values)
+
+
+def sing_options_from(values: Mapping[str, Any]) -> SingOptions:
+    """Check the options of singing from notes and return them.
+
+    Raises:
+        InputError: an option is unknown or out of range; the message names each.
+    """
+    return _checked(SingOptions, values)
 
 
 def _checked(model: type[Options], values: Mapping[str, Any]) -> Options:

@@ -6,7 +6,7 @@ from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song
 from autovoice.engine.pool import EnginePool
 from autovoice.engine.progress import Progress
-from autovoice.engine.results import Conversion, ConversionStems, Speech
+from autovoice.engine.results import Conversion, ConversionStems, Performance, Speech
 from autovoice.engine.stages import Builders
 from autovoice.engine.talk import Talk, Text
 from autovoice.errors import Cancelled
@@ -18,6 +18,7 @@ __all__ = [
     "ConversionStems",
     "Engine",
     "EnginePool",
+    "Performance",
     "Progress",
     "Song",
     "Speech",

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from autovoice.config import ConvertOptions, Preset, format_bytes, options_from, parse_bytes, preset
+from autovoice.config import (
+    ConvertOptions,
+    Preset,
+    format_bytes,
+    options_from,
+    parse_bytes,
+    preset,
+    sing_options_from,
+)
 from autovoice.engine import devices, memory
 from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, calling
 from autovoice.engine.load import LONG_S, Song, load_song, rough_seconds
@@ -20,8 +28,9 @@ from autovoice.engine.machine import usable_cores
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.pipeline import MODEL_HZ, Pipeline
 from autovoice.engine.progress import Cancel, Listener, Reporter
-from autovoice.engine.results import Conversion, ConversionStems, Speech
+from autovoice.engine.results import Conversion, ConversionStems, Performance, Speech
 from autovoice.engine.scratch import Scratch
+from autovoice.engine.singing import Singing, perform
 from autovoice.engine.stages import Builders, Stages
 from autovoice.engine.talk import Talk, Text
 from autovoice.errors import InputError, ResourceError
@@ -243,6 +252,39 @@ class Engine:
             lexicon=lexicon,
             **_of_a_call(options),
         )
+
+    def sing(
+        self, score: str | Path, voice: str | Path | Voice | Audio, *, lyrics: str | None = None,
+        lexicon: Mapping[str, str] | None = None, backing: Song | None = None,
+        progress: Listener | None = None, cancel: Cancel | None = None, **options: Any,
+    ) -> Performance:  # fmt: skip
+        """Sing a score in a voice.
+
+        Args:
+            score: a MusicXML (.musicxml, .mxl, .xml) or MIDI (.mid, .kar) file.
+            voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+            lyrics: words in the place of those of the score. Default: the score's.
+            lexicon: phonemes of words, in Kokoro's alphabet. Default none.
+            backing: what it is mixed with, from the first beat on. Default: nothing.
+            progress, cancel: as for ``convert``.
+            options: ``language``, ``part``, ``semitones`` and more, see ``SingOptions``.
+
+        Raises:
+            InputError: the score, its words, the voice or an option cannot be used.
+            WeightsError: weights are missing.
+            ResourceError: memory or disk ran out.
+            Cancelled: the caller asked to stop.
+        """
+        wanted = sing_options_from(_of_a_call(options))
+        target = self.voice(voice)
+        song = None if backing is None else load_song(backing, self._scratch, None)
+        stages = ("sing",) if song is None else ("sing", "mix")
+        reporter = Reporter(stages, listener=progress, cancel=cancel)
+        with self._turn(Call(cancel=cancel)) as built, reporter.timed("total"):
+            singing = Singing(built, target.speaker, reporter, seed=wanted.seed, options=wanted,
+                              scratch=self._scratch)  # fmt: skip
+            done = perform(singing, score, song, text=lyrics, lexicon=lexicon)
+        return replace(done, voice=target.name, device=self.device, timings=dict(reporter.timings))
 
     @contextlib.contextmanager
     def _turn(self, call: Call | None = None) -> Iterator[Stages]:

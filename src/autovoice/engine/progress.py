@@ -15,7 +15,8 @@ class Progress:
     """One report.
 
     Args:
-        stage: ``read``, ``separate``, ``analyse``, ``convert`` or ``mix``; of speech ``speak``.
+        stage: ``read``, ``separate``, ``analyse``, ``convert`` or ``mix``; of speech ``speak``,
+            from notes ``sing``.
         fraction: how much of this stage is done, 0 to 1.
         overall: how much of the whole conversion is done, 0 to 1; never falls.
         seconds_left: estimate for the whole conversion; None while nothing is known.
@@ -39,6 +40,8 @@ STAGE_SHARES: Mapping[str, float] = {
     "mix": 0.03,
     # The one stage of speech.
     "speak": 1.0,
+    # Of singing from notes, beside a mix.
+    "sing": 1.0,
 }
 
 

@@ -53,6 +53,56 @@ class Speech(Audio):
 
 
 @dataclass(frozen=True, eq=False)
+class Performance(Audio):
+    """What was sung from notes and how it came about: the vocal, or its mix with a backing track.
+
+    Args:
+        vocal: the voice alone, mono at 24 kHz.
+        voice: name of the voice.
+        device: where the voice model ran in the end.
+        title: of the piece, may be empty.
+        part: name of the part that was sung.
+        phrases: in how many breaths.
+        semitones: the shift that was applied.
+        range: how the melody fits the voice.
+        timings: seconds by stage; ``load`` is reading networks in, ``total`` the whole call.
+        notes: what went otherwise than written or asked for, in words.
+    """
+
+    vocal: Audio | None = None
+    voice: str = ""
+    device: str = ""
+    title: str = ""
+    part: str = ""
+    phrases: int = 0
+    semitones: int = 0
+    range: RangeFit = NOT_COMPARED
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def save(self, path: str | Path) -> Path:
+        """Write it; the ending chooses the format (wav, flac, mp3, ogg, opus)."""
+        from autovoice import io
+
+        return io.write(self, path)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the sound, as ``--json`` tells it."""
+        return {
+            "seconds": self.seconds,
+            "voice": self.voice,
+            "device": self.device,
+            "title": self.title,
+            "part": self.part,
+            "phrases": self.phrases,
+            "semitones": self.semitones,
+            "timings": {name: round(s, 4) for name, s in self.timings.items()},
+            "notes": list(self.notes),
+            "range": self.range.to_json(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Conversion:
     """A cover and how it came about.
 

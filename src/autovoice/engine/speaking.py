@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from autovoice.speak.utterance import Utterance
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made")
 # The decoder speaks at the level at which it hears (RMS 0.06); speech is written 4 dB louder.
 GAIN = 1.6
 # Quieter than this is not a voice; then something went wrong, and that is said.
@@ -58,18 +59,7 @@ class Speaking:
             InputError: no sound came of it.
             ResourceError: memory ran out on the CPU too.
         """
-        while True:
-            device = self.stages.device
-            try:
-                samples = self._samples(utterance)
-                break
-            except (RuntimeError, MemoryError, ResourceError) as error:
-                if not devices.out_of_memory(error):
-                    raise
-                problem = str(error)
-            # Outside of the handler, so that the failed try's tensors are let go of first.
-            if self.stages.device == device:  # else another call has moved them meanwhile
-                self._to_cpu(problem)
+        samples = self.on_any_device(lambda: self._samples(utterance))
         join, limit = self.stages.builders.join, self.stages.builders.limit
         with self.reporter.timed("join"):
             joined = join(limit(samples[None] * np.float32(GAIN), MODEL_HZ)[0], MODEL_HZ,
@@ -81,6 +71,24 @@ class Speaking:
             )
         self.spoken += 1
         return Audio(joined[None], MODEL_HZ)
+
+    def on_any_device(self, work: Callable[[], Made]) -> Made:
+        """Return what ``work`` makes; where the device runs out of memory, on the CPU.
+
+        Raises:
+            ResourceError: memory ran out on the CPU too.
+        """
+        while True:
+            device = self.stages.device
+            try:
+                return work()
+            except (RuntimeError, MemoryError, ResourceError) as error:
+                if not devices.out_of_memory(error):
+                    raise
+                problem = str(error)
+            # Outside of the handler, so that the failed try's tensors are let go of first.
+            if self.stages.device == device:  # else another call has moved them meanwhile
+                self._to_cpu(problem)
 
     def _samples(self, utterance: Utterance) -> FloatArray:
         timed = self.reporter.timed

@@ -1,7 +1,7 @@
 """The stages as the pipeline sees them, and where each is built.
 
-This is the only place that names the implementations: to replace a stage, change one line of
-``Builders``. Nothing is built before it is used.
+This is the only place that names the implementations, with ``sung_stages`` beside it: to replace a
+stage, change one line of ``Builders``. Nothing is built before it is used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.engine import memory
+from autovoice.engine.sung_stages import SungBuilders
 from autovoice.types import (
     Analysis,
     Audio,
@@ -71,8 +72,13 @@ class SpeechFront(Protocol):
 class Vocoder(Protocol):
     """Make sound of features."""
 
-    def synthesise(self, features: Any, speaker: Speaker, *, seed: int) -> Audio:
-        """Return 24 kHz mono audio; every random number comes from ``seed``."""
+    def synthesise(
+        self, features: Any, speaker: Speaker, manner: Any = None, *, seed: int
+    ) -> Audio:
+        """Return 24 kHz mono audio; every random number comes from ``seed``.
+
+        Of ``manner`` the decoder takes its statistics, if given.
+        """
 
 
 class Carry(Protocol):
@@ -265,6 +271,7 @@ class Builders:
     speech_vocoder: Callable[[str], Vocoder] = _speech_vocoder
     join: Callable[[FloatArray, int, float], FloatArray] = _join
     limit: Callable[[FloatArray, int], FloatArray] = _limit
+    sung: SungBuilders = field(default_factory=SungBuilders)
 
 
 def _unlimited() -> None:

@@ -5,6 +5,7 @@ and why.
 """
 
 from autovoice.kernels.harmonic_source import harmonic_source
+from autovoice.kernels.library import load
 from autovoice.kernels.polar_stft import polar_istft, polar_stft
 from autovoice.kernels.style_conv1d import Activation, style_conv1d
 from autovoice.kernels.style_rows import row_moments, style_pool
@@ -18,3 +19,6 @@ __all__ = [
     "style_conv1d",
     "style_pool",
 ]
+
+# Whoever has the ops has their kernels: without this they would run as their references.
+load()

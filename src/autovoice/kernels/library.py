@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from autovoice.kernels import fatbin
+
 log = logging.getLogger(__name__)
 NAMESPACE = "autovoice"
 _LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
@@ -67,6 +69,10 @@ def load() -> tuple[bool, str]:
     file = compiled_file()
     if file is None:
         return False, "no compiled extension was installed"
+    unfit = _unfit(file)
+    if unfit:
+        log.warning("%s; going on without it", unfit)
+        return False, unfit
     try:
         torch.ops.load_library(str(file))  # type: ignore[no-untyped-call]
     except OSError as error:
@@ -74,6 +80,19 @@ def load() -> tuple[bool, str]:
         log.warning("%s; going on without it", reason)
         return False, reason
     return True, f"{file.name} is loaded"
+
+
+def _unfit(file: Path) -> str | None:
+    """Return why a file has nothing for any GPU that is here: each call would fail."""
+    here = {torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())}
+    try:
+        code = fatbin.read(file)
+    except (OSError, ValueError):
+        return None  # loading it says what is wrong
+    if not here or any(code.fit(capability) != "none" for capability in here):
+        return None
+    found = ", ".join(f"{major}.{minor}" for major, minor in sorted(here))
+    return f"{file.name} has {code}, and nothing for compute capability {found}"
 
 
 def implementations() -> tuple[Implementation, ...]:

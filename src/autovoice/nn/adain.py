@@ -13,6 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+EPSILON = 1e-5
+
+
+def normalised(x: Tensor) -> Tensor:
+    """Return each channel with mean 0 and variance 1 over time, ``[B, C, T]``."""
+    return F.instance_norm(x, eps=EPSILON)
+
 
 class AdaIN1d(nn.Module):
     """Normalise each channel over time, then scale and shift it by the style.
@@ -23,20 +30,29 @@ class AdaIN1d(nn.Module):
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
         self.fc = nn.Linear(style_dim, 2 * channels)
+        # An attribute, so that statistics can be taken from elsewhere (``nn.held_norm``).
+        self.normalise: Callable[[Tensor], Tensor] = normalised
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        return modulate(x, self.fc(style))
+        return modulate(x, self.fc(style), self.normalise)
 
 
-def modulate(x: Tensor, factors: Tensor) -> Tensor:
+def modulate(
+    x: Tensor, factors: Tensor, normalise: Callable[[Tensor], Tensor] = normalised
+) -> Tensor:
     """Normalise ``x: [B, C, T]`` over time; scale and shift by ``factors: [B, 2 C]``."""
     gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
-    return torch.addcmul(beta, 1 + gamma, F.instance_norm(x, eps=1e-5))
+    return torch.addcmul(beta, 1 + gamma, normalise(x))
 
 
-def adain_snake(x: Tensor, factors: Tensor, alpha: Tensor) -> Tensor:
+def adain_snake(
+    x: Tensor,
+    factors: Tensor,
+    alpha: Tensor,
+    normalise: Callable[[Tensor], Tensor] = normalised,
+) -> Tensor:
     """Modulate, then add ``sin(alpha x)^2 / alpha``, a periodic activation, in ``x``'s type."""
-    made = modulate(x, factors)
+    made = modulate(x, factors, normalise)
     return (made + torch.sin(alpha * made).square() / alpha).to(x.dtype)
 
 

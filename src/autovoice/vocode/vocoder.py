@@ -14,6 +14,7 @@ import torch
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroDecoder
+from autovoice.nn.held_norm import HeldNorm
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Audio, FloatArray, Speaker
@@ -103,12 +104,22 @@ class Vocoder(NetworkStage):
         log.info("decoder: %s", reason)
         return AcceleratedDecoder(self.network) if usable else None
 
-    def synthesise(self, features: Features, speaker: Speaker, *, seed: int | None = None) -> Audio:
+    def synthesise(
+        self,
+        features: Features,
+        speaker: Speaker,
+        manner: Features | None = None,
+        *,
+        seed: int | None = None,
+    ) -> Audio:
         """Make sound.
 
         Args:
             features: of a piece of up to about a minute.
             speaker: whose ``style`` gives the timbre, and whose ``adapter`` the decoder wears.
+            manner: the same words in the pace of speech, whose statistics the decoder then takes:
+                for notes that are held longer than any vowel it learned from (see
+                ``nn.held_norm``). Default: those of ``features``.
             seed: of the breath; the same seed gives the same one on every device, whatever else
                 is made meanwhile. Default: PyTorch's own random state.
 
@@ -120,6 +131,9 @@ class Vocoder(NetworkStage):
             VoiceError: the adapter does not fit the decoder.
         """
         piece = _piece(features, speaker, seed)
+        if manner is not None:
+            like = _piece(manner, speaker, seed)
+            return Audio(self.guarded(partial(self._run_like, piece, like))[None], SAMPLE_RATE_HZ)
         samples = self.batched(
             self._run, piece, key=self._key(piece), seconds=piece.frames / FRAMES_PER_S
         )
@@ -160,6 +174,28 @@ class Vocoder(NetworkStage):
         longest = max(counts)
         if self.ragged:
             longest = -(-longest // RAGGED_FRAMES) * RAGGED_FRAMES
+        lengths = torch.tensor(counts, dtype=torch.int32) if self.ragged else None
+        audio = self._decode(
+            *self._inputs(pieces, longest),
+            lengths=None if lengths is None else lengths.to(self.device),
+        )
+        samples: FloatArray = audio.float().cpu().numpy()
+        pairs = zip(samples, counts, strict=True)
+        return [row[: FRAME_SAMPLES * count].copy() for row, count in pairs]
+
+    def _run_like(self, piece: _Piece, manner: _Piece) -> FloatArray:
+        """Decode a piece with the statistics of another, ``[600 T]``."""
+        self._wear(piece.adapter)
+        held = HeldNorm(self.network)
+        with held.listening():
+            self.network(*self._inputs([manner], manner.frames))
+        with held.holding():
+            audio = self.network(*self._inputs([piece], piece.frames))
+        samples: FloatArray = audio[0].float().cpu().numpy()
+        return samples
+
+    def _inputs(self, pieces: Sequence[_Piece], longest: int) -> list[torch.Tensor]:
+        """Stack what the decoder reads, filled up with zeros to one length."""
 
         def stacked(values: Sequence[FloatArray], length: int) -> torch.Tensor:
             whole = np.zeros((len(values), *values[0].shape[:-1], length), np.float32)
@@ -167,18 +203,13 @@ class Vocoder(NetworkStage):
                 row[..., : value.shape[-1]] = value
             return torch.from_numpy(whole).to(self.device)
 
-        lengths = torch.tensor(counts, dtype=torch.int32) if self.ragged else None
-        audio = self._decode(
+        return [
             stacked([piece.asr for piece in pieces], longest),
             stacked([piece.f0_hz for piece in pieces], 2 * longest),
             stacked([piece.energy for piece in pieces], 2 * longest),
             stacked([piece.style for piece in pieces], pieces[0].style.shape[-1]),
             stacked([piece.noise for piece in pieces], FRAME_SAMPLES * longest),
-            lengths=None if lengths is None else lengths.to(self.device),
-        )
-        samples: FloatArray = audio.float().cpu().numpy()
-        pairs = zip(samples, counts, strict=True)
-        return [row[: FRAME_SAMPLES * count].copy() for row, count in pairs]
+        ]
 
     def _decode(self, *tensors: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         """Run the network over a batch: the one place that knows which.

@@ -1,0 +1,195 @@
+"""``autovoice sing``: a score in, singing out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autovoice.cli.fetch import fetch_missing
+from autovoice.errors import InputError
+
+
+@click.command()
+@click.argument("score", metavar="SCORE", type=click.Path(path_type=Path))
+@click.option(
+    "--voice",
+    required=True,
+    help="Built-in name, stored voice, .voice file, or a recording of 3 s or more.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    help="File to write (wav, flac, mp3, ogg, opus); a file there is replaced.",
+)
+@click.option("--lang", "language", default="en-us", show_default=True, help="Of the words.")
+@click.option(
+    "--lyrics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Words instead of those of the score: hyphens part syllables, _ holds one on.",
+)
+@click.option(
+    "--lexicon",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="How words are said, as for `autovoice speak`.",
+)
+@click.option(
+    "--part",
+    default="",
+    metavar="NAME|N",
+    help="Part to sing. Default: the first with words.",
+)
+@click.option(
+    "--voice-part",
+    default="",
+    metavar="N",
+    help="Line of a part that has several. Default: the one with most words.",
+)
+@click.option("--verse", type=click.IntRange(min=1), help="Default: the first, then by repeats.")
+@click.option(
+    "--tempo",
+    type=float,
+    metavar="X|BPM",
+    help="Factor (0.1 to 4) or quarter notes a minute (10 to 1000). Default: as written.",
+)
+@click.option(
+    "--semitones",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Shift of the melody, -24 to 24; auto picks the octave that fits the voice.",
+)
+@click.option(
+    "--vibrato",
+    "vibrato_cents",
+    type=click.FloatRange(0, 200),
+    default=40.0,
+    show_default=True,
+    metavar="CENTS",
+    help="How far the vibrato of long notes goes to either side.",
+)
+@click.option(
+    "--vibrato-rate",
+    "vibrato_hz",
+    type=click.FloatRange(3, 9),
+    default=5.5,
+    show_default=True,
+    metavar="HZ",
+)
+@click.option("--no-vibrato", is_flag=True, help="The same as --vibrato 0.")
+@click.option(
+    "--portamento",
+    "portamento_ms",
+    type=click.FloatRange(0, 500),
+    default=80.0,
+    show_default=True,
+    metavar="MS",
+    help="How long a glide from note to note takes.",
+)
+@click.option(
+    "--backing",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also mix it with this recording, both from their beginning on.",
+)
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
+@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def sing(  # noqa: PLR0917 - one argument for each option of the command
+    score: Path,
+    voice: str,
+    output: Path,
+    lyrics: Path | None,
+    lexicon: Path | None,
+    backing: Path | None,
+    no_vibrato: bool,
+    device: str,
+    vram: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Sing a score in a voice.
+
+    SCORE is MusicXML (.musicxml, .mxl, .xml) or MIDI (.mid, .kar) with words under the notes.
+    """
+    from autovoice.cli.progress import shown
+    from autovoice.config import sing_options_from
+    from autovoice.engine.singing import read_lyrics
+
+    if no_vibrato:
+        options["vibrato_cents"] = 0.0
+    sing_options_from(options)
+    check(score, output)
+    words = {
+        "lyrics": read_lyrics(lyrics) if lyrics is not None else None,
+        "lexicon": read_lexicon(lexicon) if lexicon is not None else None,
+    }
+    fetch_weights()
+    engine = make_engine(device, vram)
+    target = engine.voice(voice)
+    with shown(score.name) as listener:
+        done = engine.sing(score, target, backing=backing, progress=listener, **words, **options)
+    done.save(output)
+    _print(done, output, language=options["language"], as_json=as_json)
+
+
+def check(score: Path, output: Path) -> None:
+    """Fail now rather than after minutes of work.
+
+    Raises:
+        InputError: there is no such score, or the output cannot hold it.
+        ResourceError: the output folder cannot be written.
+    """
+    from autovoice import io
+    from autovoice.cli.folders import make_folder
+
+    if not score.is_file():
+        raise InputError(f"{score}: found no file, expected a score")
+    io.Writer(output, 24_000, 1)
+    if output.is_dir():
+        raise InputError(f"{output}: found a folder, expected the name of a file to write")
+    make_folder(output.parent)
+
+
+def read_lexicon(path: Path) -> Any:
+    """Read a file of pronunciations."""
+    from autovoice.speak.text import lexicon
+
+    return lexicon.read(path)
+
+
+def fetch_weights() -> None:
+    """Fetch what is missing, with a word about it, on the first call on a machine."""
+    from autovoice import weights
+
+    fetch_missing(weights.needed_by("speak"))
+
+
+def make_engine(device: str, vram: str | None) -> Any:
+    """Build the engine."""
+    from autovoice.engine import Engine
+
+    return Engine(device, vram)
+
+
+def _print(done: Any, output: Path, *, language: str, as_json: bool) -> None:
+    if as_json:
+        result = {"output": str(output), "language": language, **done.to_json()}
+        click.echo(json.dumps(result, allow_nan=False, ensure_ascii=False))
+        return
+    total = done.timings["total"]
+    click.echo(
+        f"{output}: {done.seconds:.1f} s sung by {done.voice}, {done.phrases} phrases, "
+        f"{done.semitones:+d} semitones, in {total:.1f} s on {done.device} "
+        f"({total / max(done.seconds, 1e-9):.2f} x real time)"
+    )
+    for note in done.notes:
+        click.echo(f"  note: {note}")

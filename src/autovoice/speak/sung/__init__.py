@@ -1,0 +1,1 @@
+"""Notes and words to what the decoder sings."""
