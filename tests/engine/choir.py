@@ -57,7 +57,9 @@ class Humming:
     def __init__(self) -> None:
         self.manners: list[Any] = []
 
-    def synthesise(self, features: Any, speaker: Speaker, manner: Any = None) -> Audio:
+    def synthesise(
+        self, features: Any, speaker: Speaker, manner: Any = None, *, seed: int = 0
+    ) -> Audio:
         self.manners.append(manner)
         f0_hz = np.repeat(features.f0_hz.astype(np.float64), 300)
         wave = 0.2 * np.sin(2 * np.pi * np.cumsum(f0_hz) / 24_000) * (f0_hz > 0)

@@ -141,7 +141,9 @@ def test_it_can_be_stopped(engine: Engine, tmp_path: Path) -> None:
 
 def test_silence_is_never_passed_off_as_singing(tmp_path: Path) -> None:
     class Mute(Humming):
-        def synthesise(self, features: Any, speaker: Any, manner: Any = None) -> Audio:
+        def synthesise(
+            self, features: Any, speaker: Any, manner: Any = None, *, seed: int = 0
+        ) -> Audio:
             made = super().synthesise(features, speaker)
             return Audio(made.samples * np.float32(0), RATE)
 
