@@ -202,6 +202,15 @@ def _pass_bytes(name: str, seconds: float, device: str) -> int:
     return torch.cuda.max_memory_allocated(device) - loaded
 
 
+def _noise() -> Callable[..., FloatArray]:
+    chance = np.random.default_rng(0)
+
+    def noise(*shape: int) -> FloatArray:
+        return (0.1 * chance.standard_normal(shape)).astype(np.float32)
+
+    return noise
+
+
 def _passes(seconds: float, device: str) -> dict[str, Callable[[], Callable[[], Any]]]:
     """Return for each stage what builds it and returns one pass over noise."""
     from autovoice.analyse.content import ContentEncoder
@@ -212,11 +221,7 @@ def _passes(seconds: float, device: str) -> dict[str, Callable[[], Callable[[], 
     from autovoice.types import Analysis, Content, Curve, Pitch, Speaker
     from autovoice.vocode import Vocoder
 
-    chance = np.random.default_rng(0)
-
-    def noise(*shape: int) -> FloatArray:
-        return (0.1 * chance.standard_normal(shape)).astype(np.float32)
-
+    noise = _noise()
     heard = noise(round(16_000 * seconds))
     frames = round(40 * seconds)
     speaker = Speaker(noise(128), noise(256), 200.0, 100.0, 300.0)

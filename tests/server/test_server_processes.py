@@ -106,7 +106,7 @@ def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
     service = Running(tmp_path / "d", workers=1)
     pids = list(service.pids.values())
-    assert len(pids) == 2
+    assert len(pids) == 3
     service.process.kill()
     service.stop()
     end = time.monotonic() + 20

@@ -13,8 +13,8 @@ from autovoice.types import Curve, FloatArray
 
 # The level at which the voice model hears every vocal and every reference.
 ACTIVE_RMS = 0.06
-_ACTIVE_RANGE = 1e-3
-_LARGEST_GAIN = 30.0
+ACTIVE_RANGE = 1e-3
+LARGEST_GAIN = 30.0
 # Frames of 50 ms that are squared at once: a minute, so that memory stays flat.
 _LEVEL_BLOCK = 1200
 _CHUNK_FRAMES = 2400
@@ -47,8 +47,8 @@ def level_gain(samples: FloatArray, sample_rate_hz: int) -> float:
     loudest = float(power.max())
     if loudest <= 1e-12:
         return 1.0
-    active = power[power > loudest * _ACTIVE_RANGE]
-    return min(ACTIVE_RMS / float(np.sqrt(active.mean())), _LARGEST_GAIN)
+    active = power[power > loudest * ACTIVE_RANGE]
+    return min(ACTIVE_RMS / float(np.sqrt(active.mean())), LARGEST_GAIN)
 
 
 def at_level(energy: Curve, gain: float) -> Curve:

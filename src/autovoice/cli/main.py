@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": ("autovoice.cli.convert", "Sing songs in another voice."),
     "speak": ("autovoice.cli.speak", "Say a text in a voice."),
     "sing": ("autovoice.cli.sing", "Sing a score in a voice."),
+    "live": ("autovoice.cli.live", "Send a recording through a live session."),
     "voice": ("autovoice.cli.voice", "Make, list and pass on voices."),
     "eval": ("autovoice.cli.evaluate:evaluate", "Judge how good a conversion is."),
     "train": ("autovoice.cli.train", "Train the voice model itself."),

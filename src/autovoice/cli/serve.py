@@ -115,7 +115,7 @@ def _run(settings: Settings) -> int:
     module = [sys.executable, "-m", "autovoice.cli.serve_process"]
     try:
         return Supervisor(
-            settings, {"api": [*module, "api"], "worker": [*module, "worker"]}, writer
+            settings, {role: [*module, role] for role in ("api", "worker", "live")}, writer
         ).run()
     finally:
         writer.close()

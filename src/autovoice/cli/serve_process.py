@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from autovoice.server.files import FileStore
+    from autovoice.server.live.host import LiveMaker
     from autovoice.server.settings import Settings
     from autovoice.server.work.real import CheckedSamples
     from autovoice.server.work.runner import Runner
@@ -30,6 +31,17 @@ def make_runner(settings: Settings, device: str, store: FileStore) -> Runner:
     from autovoice.server.work.real import EngineRunner
 
     return EngineRunner(settings, device, store, check_samples)
+
+
+def make_live(settings: Settings, device: str) -> LiveMaker:
+    """Return what makes live sessions."""
+    if settings.engine == "fake":
+        from autovoice.server.live.fake import FakeMaker
+
+        return FakeMaker(0.0, settings.max_streams)
+    from autovoice.server.live.real import EngineMaker
+
+    return EngineMaker(settings, device)
 
 
 def check_samples(files: Sequence[Path], encoders: Encoders) -> CheckedSamples:
@@ -63,6 +75,10 @@ def main(role: str) -> int:
         from autovoice.server.api.main import main as serve
 
         return serve()
+    if role == "live":
+        from autovoice.server.live.main import main as host
+
+        return host(make_live)
     from autovoice.server.work.main import main as work
 
     return work(make_runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autovoice.engine.engine import Engine
+from autovoice.engine.live import LiveOptions, LiveSession, LiveStats
 from autovoice.engine.load import Song
 from autovoice.engine.pool import EnginePool
 from autovoice.engine.progress import Progress
@@ -18,6 +19,9 @@ __all__ = [
     "ConversionStems",
     "Engine",
     "EnginePool",
+    "LiveOptions",
+    "LiveSession",
+    "LiveStats",
     "Performance",
     "Progress",
     "Song",

@@ -23,7 +23,8 @@ from autovoice.config import (
     sing_options_from,
 )
 from autovoice.engine import devices, memory
-from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, calling
+from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, Priority, calling
+from autovoice.engine.live.session import LiveSession, open_session
 from autovoice.engine.load import LONG_S, Song, load_song, rough_seconds
 from autovoice.engine.machine import usable_cores
 from autovoice.engine.pieces import Pieces
@@ -288,11 +289,35 @@ class Engine:
             done = perform(singing, score, song, text=lyrics, lexicon=lexicon)
         return replace(done, voice=target.name, device=self.device, timings=dict(reporter.timings))
 
+    def session(self, voice: str | Path | Voice | Audio, **options: Any) -> LiveSession:
+        """Open a live session: sound in, as much out in another voice, a fixed time later.
+
+        Sessions share the networks; their windows go before the pieces of songs. Opening one
+        converts a tone, which loads the networks and tells in ``notes`` when this machine will not
+        keep up.
+
+        Args:
+            voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
+            options: see ``LiveOptions``; ``warm_up=False`` leaves the tone out.
+
+        Raises:
+            InputError: an option or the voice cannot be used.
+            WeightsError: weights are missing.
+            ResourceError: memory ran out.
+        """
+        return open_session(self._live_turn, self._stages, self.voice, voice, options)
+
     @contextlib.contextmanager
     def _turn(self, call: Call | None = None) -> Iterator[Stages]:
         """Have the networks for one piece of work; all that runs inside belongs to ``call``."""
         with self._batcher.open_call(), calling(call or Call()), _memory_errors():
             yield self._stages
+
+    @contextlib.contextmanager
+    def _live_turn(self) -> Iterator[Stages]:
+        """Have the networks for one window of live sound, before all songs that wait."""
+        with self._turn(Call(priority=Priority.LIVE)) as stages:
+            yield stages
 
 
 def _places(wanted: int | None, device: str) -> int:

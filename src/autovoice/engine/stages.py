@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.engine import memory
+from autovoice.engine.live_stages import LiveBuilders
 from autovoice.engine.sung_stages import SungBuilders
 from autovoice.types import (
     Analysis,
@@ -272,6 +273,7 @@ class Builders:
     join: Callable[[FloatArray, int, float], FloatArray] = _join
     limit: Callable[[FloatArray, int], FloatArray] = _limit
     sung: SungBuilders = field(default_factory=SungBuilders)
+    live: LiveBuilders = field(default_factory=LiveBuilders)
 
 
 def _unlimited() -> None:

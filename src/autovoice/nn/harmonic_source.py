@@ -53,7 +53,7 @@ class HarmonicSource(nn.Module):
             voiced = (f0_hz > UNVOICED_BELOW_HZ).float()
             gate = voiced.repeat_interleave(self.hop_samples, dim=1)
             f0_samples = self._upsample(_fill_gaps(f0_hz))
-            cycles = torch.cumsum(f0_samples.double() / self.sample_rate_hz, dim=1)
+            cycles = self._turned(f0_samples)
             if start_phase is not None:
                 cycles = cycles + start_phase.double()[:, None]
             # Harmonic numbers multiply whole cycles away only in exact arithmetic: wrap first.
@@ -68,6 +68,17 @@ class HarmonicSource(nn.Module):
                 waves = waves + (level * noise)[:, :, None]
         mixed: Tensor = torch.tanh(self.l_linear(waves)).squeeze(-1)
         return mixed
+
+    def cycles(self, f0_hz: Tensor) -> Tensor:
+        """Return how often the fundamental has turned up to each sample, from 0 on.
+
+        Shape: ``[B, F]`` -> ``[B, F * hop]``, float64.
+        """
+        with torch.no_grad(), torch.autocast(f0_hz.device.type, enabled=False):
+            return self._turned(self._upsample(_fill_gaps(f0_hz.float())))
+
+    def _turned(self, f0_samples: Tensor) -> Tensor:
+        return torch.cumsum(f0_samples.double() / self.sample_rate_hz, dim=1)
 
     def _upsample(self, f0_hz: Tensor) -> Tensor:
         """Interpolate linearly between frame centres, flat beyond the outer ones."""

@@ -21,6 +21,15 @@ class StorageFull(ResourceError):
     """No room on the disk or in the budget."""
 
 
+def raise_file_limit() -> None:
+    """Let this process open as many files and sockets as the system allows it."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 @dataclass(frozen=True)
 class Received:
     """A file that was received.

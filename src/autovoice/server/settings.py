@@ -58,7 +58,9 @@ class Settings(BaseModel):
         max_text_characters: of a text to speak. Default 100,000, about two hours.
         speech_wait_s: how long a caller of ``/v1/audio/speech`` waits for a worker. Default 30.
         max_queued: jobs waiting or running; above it 503. Default 1000.
-        max_streams: live sessions at once. Default 1000.
+        max_streams: live sessions at once, where the engine has room for them; 0 starts no live
+            engine. Default 1000.
+        live_device: where the live engine runs. Default: the first of ``devices``.
         storage_bytes: budget of all files. Default 50 GiB.
         free_bytes: of the disk, kept free. Default 512 MiB.
         retention_s: how long finished jobs and unused files are kept. Default 7 days.
@@ -92,6 +94,7 @@ class Settings(BaseModel):
     speech_wait_s: Positive = 30.0
     max_queued: Count = 1000
     max_streams: Annotated[int, Field(ge=0)] = 1000
+    live_device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")] | None = None
     storage_bytes: Annotated[int, Field(ge=0)] = 50 << 30
     free_bytes: Annotated[int, Field(ge=0)] = 512 << 20
     retention_s: Positive = 7 * 86_400.0

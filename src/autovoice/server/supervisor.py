@@ -7,10 +7,12 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import IO, Literal
 
@@ -28,7 +30,7 @@ from autovoice.server.settings import Settings
 from autovoice.server.work.flag import Flag
 
 log = structlog.get_logger(__name__)
-Role = Literal["api", "worker"]
+Role = Literal["api", "worker", "live"]
 WATCH_S = 0.05
 FIRST_RESTART_S, LONGEST_RESTART_S, HEALTHY_S = 0.1, 5.0, 2.0
 API_END_S = 8.0
@@ -42,7 +44,7 @@ class Slot:
     Args:
         role: what it does.
         label: what logs call the place.
-        device: of a worker.
+        device: of a worker or of the live engine.
     """
 
     role: Role
@@ -86,6 +88,9 @@ class Supervisor:
             Slot("worker", f"worker-{index}", devices[index % len(devices)])
             for index in range(settings.workers)
         ]
+        if "live" in commands and settings.max_streams:
+            self._slots.append(Slot("live", "live", settings.live_device or devices[0]))
+        self._live = ""
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code.
@@ -100,6 +105,7 @@ class Supervisor:
             store.prepare()
             database = stack.enter_context(contextlib.closing(Database(self._settings.url)))
             upgrade(database)
+            self._live = self._live_path(stack)
             self._table = JobTable(database, attempts=self._settings.attempts)
             self._instance = self._who()
             self._forget_the_dead()
@@ -129,6 +135,13 @@ class Supervisor:
                 f"{self._settings.data_dir}: another service runs on this data folder; end it, or "
                 "choose another one with --data-dir"
             ) from error
+
+    def _live_path(self, stack: contextlib.ExitStack) -> str:
+        """Return where the live engine listens; "" without one. Paths of sockets must be short."""
+        if not any(slot.role == "live" for slot in self._slots):
+            return ""
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="autovoice-"))
+        return str(Path(folder) / "live")
 
     def _who(self) -> str:
         """Return a name for this data folder, so that machines on one database differ."""
@@ -160,7 +173,7 @@ class Supervisor:
             pass_fds=(descriptor,) if is_api else (),
             start_new_session=True,
         )
-        extra = {"name": slot.name, "device": slot.device}
+        extra = {"name": slot.name, "device": slot.device, "live": self._live}
         orders = child.encode(self._settings, **extra, socket=descriptor if is_api else -1)
         with contextlib.suppress(BrokenPipeError):
             _pipe(slot.process.stdin).write(orders)
@@ -206,7 +219,7 @@ class Supervisor:
         log.info("ending", grace_s=self._settings.grace_s)
         for slot in self._slots:
             _tell(slot, signal.SIGTERM)
-        workers = [slot for slot in self._slots if slot.role == "worker"]
+        workers = [slot for slot in self._slots if slot.role != "api"]
         self._wait(workers, self._settings.grace_s)
         api = [slot for slot in self._slots if slot.role == "api"]
         for slot in api:

@@ -101,7 +101,7 @@ def carry_excitation(
             f"{list(converted.shape)}, expected mono [T] of one length"
         )
     options = options or DifferentialOptions()
-    f0_hz = _at_hops(pitch, len(source) // HOP_SAMPLES + 1)
+    f0_hz = at_hops(pitch, len(source) // HOP_SAMPLES + 1)
     made = np.empty(len(source), np.float32) if out is None else out
     if not (f0_hz > 0).any():
         np.multiply(source, np.float32(gain), out=made)
@@ -109,20 +109,20 @@ def carry_excitation(
     song = _Song(source, converted, f0_hz, gain, device)
     with torch.inference_mode():
         mean, level = _mean_change(song)
-        rest = _for_unvoiced(mean, options)
+        rest = for_unvoiced(mean, options)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
             spectrum, pitch_hz, left = song.block(first)
-            factor = _factor(_change(spectrum, pitch_hz) - level, pitch_hz, rest, options)
+            factor = factors(change_between(spectrum, pitch_hz) - level, pitch_hz, rest, options)
             begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
             sound = torch.istft(
-                spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=_window(factor.device),
+                spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=hann(factor.device),
                 length=min((first + BLOCK_HOPS + _CONTEXT_HOPS) * HOP_SAMPLES, len(source)) - left,
             )  # fmt: skip
             made[begin:end] = sound[begin - left : end - left].cpu().numpy()
     return made
 
 
-def _at_hops(pitch: Pitch, hops: int) -> FloatArray:
+def at_hops(pitch: Pitch, hops: int) -> FloatArray:
     """Read F0 at every hop, nearest frame, ``[hops]``, 0 where unvoiced."""
     if not len(pitch.f0_hz):
         return np.zeros(hops, np.float32)
@@ -132,7 +132,8 @@ def _at_hops(pitch: Pitch, hops: int) -> FloatArray:
     return f0_hz
 
 
-def _window(device: torch.device) -> Tensor:
+def hann(device: torch.device) -> Tensor:
+    """Return the window of the transform, ``[N_FFT]``."""
     return torch.hann_window(N_FFT, device=device)
 
 
@@ -154,7 +155,7 @@ class _Song:
         pair = np.stack([self.source[cut] * np.float32(self.gain), self.converted[cut]])
         sound = torch.from_numpy(pair.astype(np.float32)).to(self.device)
         spectrum = torch.stft(
-            sound, N_FFT, HOP_SAMPLES, window=_window(sound.device), pad_mode="constant",
+            sound, N_FFT, HOP_SAMPLES, window=hann(sound.device), pad_mode="constant",
             return_complex=True,
         )  # fmt: skip
         pitch_hz = torch.from_numpy(self.f0_hz[left:right]).to(sound.device)
@@ -162,7 +163,7 @@ class _Song:
         return spectrum, F.pad(pitch_hz, (0, missing))[: spectrum.shape[2]], cut.start
 
 
-def _change(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
+def change_between(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
     """Return the log gain that brings the first envelope to the second, ``[bins, hops]``."""
     envelopes = _envelope(spectrum, f0_hz)
     return envelopes[1] - envelopes[0]
@@ -181,18 +182,23 @@ def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
         voiced = pitch_hz > 0
         context = first - begin // HOP_SAMPLES  # what neighbouring blocks count
         voiced[:context], voiced[context + BLOCK_HOPS :] = False, False
-        change = _change(spectrum, pitch_hz)[:, voiced].sum(1, keepdim=True)
+        change = change_between(spectrum, pitch_hz)[:, voiced].sum(1, keepdim=True)
         total = change if total is None else total + change
         count += int(voiced.sum())
     assert total is not None  # noqa: S101
     mean = total / max(count, 1)
-    hz = _bins_hz(mean)
-    weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
-    level = (mean * weight).sum() / weight.sum()
+    level = level_of(mean)
     return mean - level, level
 
 
-def _for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:
+def level_of(mean: Tensor) -> Tensor:
+    """Return the level of log gains over the bands as we hear them: ``[bins, n]`` -> ``[n]``."""
+    hz = _bins_hz(mean)
+    weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
+    return (mean * weight).sum(0) / weight.sum()
+
+
+def for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:
     """Return the log gain for what has no pitch: a share of the mean, ``[bins, 1]``.
 
     Breath goes through the same throat and the same microphone as the voice. Nothing changes below
@@ -232,7 +238,7 @@ def _read(total: Tensor, place: Tensor) -> Tensor:
     return total.gather(1, index) * (1 - part) + total.gather(1, index + 1) * part
 
 
-def _factor(change: Tensor, f0_hz: Tensor, rest: Tensor, options: DifferentialOptions) -> Tensor:
+def factors(change: Tensor, f0_hz: Tensor, rest: Tensor, options: DifferentialOptions) -> Tensor:
     """Turn log gains into factors: bounded, ``rest`` where there is no pitch, soft in time."""
     neper = math.log(10) / 20
     change = torch.where((f0_hz > 0)[None], options.strength * change, rest)

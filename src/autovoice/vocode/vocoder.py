@@ -169,7 +169,7 @@ class Vocoder(NetworkStage):
 
     def _run(self, pieces: Sequence[_Piece]) -> list[FloatArray]:
         """Decode pieces of one key in one pass, each to its ``[600 T]``."""
-        self._wear(pieces[0].adapter)
+        self.wear(pieces[0].adapter)
         counts = [piece.frames for piece in pieces]
         longest = max(counts)
         if self.ragged:
@@ -185,7 +185,7 @@ class Vocoder(NetworkStage):
 
     def _run_like(self, piece: _Piece, manner: _Piece) -> FloatArray:
         """Decode a piece with the statistics of another, ``[600 T]``."""
-        self._wear(piece.adapter)
+        self.wear(piece.adapter)
         held = HeldNorm(self.network)
         with held.listening():
             self.network(*self._inputs([manner], manner.frames))
@@ -225,7 +225,8 @@ class Vocoder(NetworkStage):
         audio: torch.Tensor = self.network(*tensors)
         return audio
 
-    def _wear(self, adapter: Mapping[str, Any]) -> None:
+    def wear(self, adapter: Mapping[str, Any]) -> None:
+        """Let the decoder wear what training added to a voice; called from inside of a turn."""
         with torch.inference_mode(mode=False):
             if self.adapted.wear(adapter) and self._fast is not None:
                 self._fast.refresh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -14,8 +15,10 @@ from autovoice.server import child, logs
 from autovoice.server.api.app import make_app
 from autovoice.server.api.deadline import DeadlineProtocol
 from autovoice.server.api.service import Service
-from autovoice.server.api.stream_engine import FakeStreamEngine
+from autovoice.server.api.stream_engine import StreamEngine
 from autovoice.server.database import Database
+from autovoice.server.files import raise_file_limit
+from autovoice.server.live.client import PipeStreamEngine
 from autovoice.server.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -50,7 +53,9 @@ def main() -> int:
     settings = orders.settings
     logs.configure(settings.log_level, str(orders.extra["name"]))
     service = Service(settings, Database(settings.url, busy_s=5.0))
-    engine = FakeStreamEngine() if settings.engine == "fake" else None
+    raise_file_limit()
+    live = str(orders.extra.get("live", ""))
+    engine = PipeStreamEngine(Path(live)) if live else None
     config = _config(settings, make_app_(service, engine))
     listening = socket.socket(fileno=int(orders.extra["socket"]))
     server = _Server(config, service, settings.grace_s + 1.0)
@@ -60,7 +65,7 @@ def main() -> int:
     return 0
 
 
-def make_app_(service: Service, engine: FakeStreamEngine | None) -> object:
+def make_app_(service: Service, engine: StreamEngine | None) -> object:
     """Return the application of this process."""
     return make_app(service, engine)
 

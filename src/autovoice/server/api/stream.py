@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autovoice.errors import AutoVoiceError, ResourceError, VoiceError
 from autovoice.server.api.auth import identify
 from autovoice.server.api.service import Service, service_of_socket
-from autovoice.server.api.stream_engine import StreamEngine, StreamSession, StreamShape
+from autovoice.server.api.stream_engine import StreamEngine, StreamLost, StreamSession, StreamShape
 from autovoice.types import FloatArray
 
 router = APIRouter()
@@ -27,7 +27,9 @@ DONE, TOO_BIG, LATER, INTERNAL = 1000, 1009, 1013, 1011
 BAD, UNAUTHORIZED, FORBIDDEN, IDLE, NOT_AVAILABLE = 4400, 4401, 4403, 4408, 4501
 MOST_TEXT = 4096
 QUEUE_CHUNKS = 8
-START_S, IDLE_S, SEND_S = 10.0, 30.0, 10.0
+IDLE_S, SEND_S = 30.0, 10.0
+# When a session that found no room, or lost its engine, may be tried again.
+RETRY_S = 5
 
 
 class Start(BaseModel):
@@ -40,11 +42,28 @@ class Start(BaseModel):
     sample_rate_hz: Annotated[int, Field(ge=8_000, le=48_000)] = 24_000
     format: Literal["pcm16", "float32"] = "pcm16"
     chunk_ms: Annotated[int, Field(ge=10, le=1_000)] = 100
+    semitones: Annotated[int, Field(ge=-24, le=24)] | Literal["auto"] = "auto"
+    lookahead_ms: Annotated[int, Field(ge=15, le=1_000)] | None = None
+    context_ms: Annotated[int, Field(ge=300, le=6_000)] | None = None
 
     @property
     def shape(self) -> StreamShape:
         """How sound travels."""
-        return StreamShape(self.sample_rate_hz, self.sample_rate_hz * self.chunk_ms // 1000)
+        chunk_samples = self.sample_rate_hz * self.chunk_ms // 1000
+        named = {"lookahead_ms": self.lookahead_ms, "context_ms": self.context_ms}
+        options = {key: value for key, value in named.items() if value is not None}
+        return StreamShape(
+            self.sample_rate_hz, chunk_samples, {"semitones": self.semitones, **options}
+        )
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they are done: ``wait_for`` before Python 3.12 may lose a cancellation."""
+    for task in tasks:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.05)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Closing(Exception):
@@ -67,6 +86,8 @@ async def stream(socket: WebSocket) -> None:
     except Closing as closing:
         code, words = closing.code, closing.message
         told = {"type": "error", "code": closing.name, "message": words, "request_id": request_id}
+        if code == LATER:
+            told["retry_after_s"] = RETRY_S
         service.metrics.rejections.labels(f"stream_{closing.name}").inc()
         with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError):
             await asyncio.wait_for(socket.send_text(json.dumps(told)), SEND_S)
@@ -137,6 +158,8 @@ async def _open(engine: StreamEngine, start: Start, owner: str) -> StreamSession
         raise Closing(BAD, "voice_error", str(error)) from error
     except ResourceError as error:
         raise Closing(LATER, "try_later", str(error)) from error
+    except AutoVoiceError as error:
+        raise Closing(BAD, "bad_message", f"start: {error}"[:200]) from error
 
 
 def _control(message: Any) -> dict[str, Any]:
@@ -167,6 +190,7 @@ class _Session:
             QUEUE_CHUNKS
         )
         self._chunks = self._underruns = 0
+        self._was_short = False
         self._worst_s = 0.0
 
     async def run(self) -> None:
@@ -176,7 +200,9 @@ class _Session:
             sample_rate_hz=shape.sample_rate_hz,
             chunk_samples=shape.chunk_samples,
             format=self._start.format,
+            latency_samples=self._session.latency_samples,
             latency_ms=1000 * self._session.latency_samples / shape.sample_rate_hz,
+            notes=list(self._session.notes),
         )
         reader = asyncio.create_task(self._read())
         converter = asyncio.create_task(self._convert())
@@ -185,9 +211,7 @@ class _Session:
             for task in done:
                 task.result()
         finally:
-            for task in (reader, converter):
-                task.cancel()
-            await asyncio.gather(reader, converter, return_exceptions=True)
+            await _ended(reader, converter)
 
     async def _read(self) -> None:
         while True:
@@ -224,6 +248,9 @@ class _Session:
             raise Closing(TOO_BIG, "too_big", f"expected at most {most} samples in a message")
         if not content or len(content) % size:
             raise Closing(BAD, "bad_message", f"expected whole samples of {size} bytes")
+        if self._was_short:  # each message costs a window, however short it is
+            raise Closing(BAD, "bad_message", f"only the last message may be under {most} samples")
+        self._was_short = len(content) < most * size
         if is_pcm:
             return (np.frombuffer(content, "<i2") / np.float32(32768)).astype(np.float32)
         samples = np.frombuffer(content, "<f4").astype(np.float32)
@@ -237,6 +264,8 @@ class _Session:
             came, samples = item
             try:
                 sound = await self._session.convert(samples)
+            except StreamLost as error:
+                raise Closing(LATER, "engine_lost", str(error)) from error
             except AutoVoiceError as error:
                 raise Closing(INTERNAL, "engine_failed", str(error)) from error
             self._measure(time.perf_counter() - came, len(samples))
@@ -251,6 +280,8 @@ class _Session:
             await self._tell(type="voice", voice=voice)
         except VoiceError as error:
             await self._tell(type="voice_error", voice=voice, message=str(error))
+        except StreamLost as error:
+            raise Closing(LATER, "engine_lost", str(error)) from error
 
     def _measure(self, seconds: float, length: int) -> None:
         metrics = self._service.metrics

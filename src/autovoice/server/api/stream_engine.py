@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
-from autovoice.errors import VoiceError
+from autovoice.errors import ResourceError, VoiceError
 from autovoice.types import FloatArray
 
 
@@ -19,19 +20,31 @@ class StreamShape:
     Args:
         sample_rate_hz: of both directions, mono.
         chunk_samples: samples of each message but the last.
+        options: what else was asked for: ``semitones``, ``lookahead_ms``, ``context_ms``.
     """
 
     sample_rate_hz: int
     chunk_samples: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StreamLost(ResourceError):
+    """The session's engine is gone; another one may be had in some seconds."""
 
 
 class StreamSession(Protocol):
     """One live conversion; state lives here, not in the networks."""
 
     latency_samples: int
+    notes: tuple[str, ...]
 
     async def convert(self, samples: FloatArray) -> FloatArray:
-        """Return as many samples as were given, delayed by ``latency_samples``; ``[T]``."""
+        """Return as many samples as were given, delayed by ``latency_samples``; ``[T]``.
+
+        Raises:
+            StreamLost: the engine is gone.
+            AutoVoiceError: it failed.
+        """
         ...
 
     async def change_voice(self, voice: str) -> None:
@@ -55,6 +68,7 @@ class StreamEngine(Protocol):
 
         Raises:
             VoiceError: there is no such voice.
+            InputError: an option cannot be used.
             ResourceError: no room for another session.
         """
         ...
@@ -75,6 +89,7 @@ class FakeStreamEngine:
 
 class _FakeSession:
     latency_samples = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(self, chunk_s: float) -> None:
         self._chunk_s, self._gain = chunk_s, np.float32(-1)

@@ -1,0 +1,114 @@
+"""The source's own excitation in another colour, window by window.
+
+What ``differential`` knows of a whole song, its mean filter and level, is here what was heard so
+far. Two windows filter the same recording by nearly the same gains and leave its phases alone, so
+a cross-fade between them neither clicks nor combs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autovoice.types import FloatArray, Pitch
+from autovoice.vocode.differential import (
+    HOP_SAMPLES,
+    N_FFT,
+    DifferentialOptions,
+    at_hops,
+    change_between,
+    factors,
+    for_unvoiced,
+    hann,
+    level_of,
+    strength_for,
+)
+
+# Hops of singing that the mean remembers: what was sung longer ago than 10 s weighs a third.
+MEMORY_HOPS = 2_000
+# The mean of fewer hops than these is not yet to be relied on.
+_FEW_HOPS = 60
+# How far a frame as a whole may rise over the others: 6 dB, in nepers.
+_MOST_RISE = 0.7
+
+
+class LiveCarry:
+    """Filter windows of one stream.
+
+    Args:
+        device: where to filter.
+        options: how; ``strength`` is set by ``nearness``.
+    """
+
+    def __init__(
+        self, device: str | torch.device = "cpu", options: DifferentialOptions | None = None
+    ) -> None:
+        self._device = device
+        self._options = options or DifferentialOptions(strength=strength_for(0.0))
+        self._sum: Tensor | None = None
+        self._count = 0.0
+
+    def forget(self) -> None:
+        """Begin anew: another voice sings."""
+        self._sum, self._count = None, 0.0
+
+    def carry(
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        *,
+        gain: float,
+        settled: slice,
+    ) -> FloatArray:
+        """Return the source of a window with the converted sound's colour, at its own level.
+
+        Args:
+            source, converted: ``[T]`` at 24 kHz; both may begin with silence.
+            pitch: of both.
+            gain: that brings the source to the level of the converted sound.
+            settled: the samples that this window is asked for; each is counted once.
+
+        Shape: ``[T]``.
+        """
+        f0_hz = at_hops(pitch, len(source) // HOP_SAMPLES + 1)
+        if not (f0_hz > 0).any() and self._sum is None:
+            return source
+        with torch.inference_mode():
+            pair = np.stack([source * np.float32(gain), converted]).astype(np.float32)
+            sound = torch.from_numpy(pair).to(self._device)
+            spectrum = torch.stft(
+                sound, N_FFT, HOP_SAMPLES, window=hann(sound.device), pad_mode="constant",
+                return_complex=True,
+            )  # fmt: skip
+            pitch_hz = torch.from_numpy(f0_hz).to(sound.device)
+            change = change_between(spectrum, pitch_hz)
+            mean = self._mean(change, pitch_hz > 0, settled)
+            level = level_of(mean)
+            rest = for_unvoiced(mean - level, self._options)
+            # Where the source breaks off, what is left of it must not be blown up.
+            change = change - level
+            change = change - (level_of(change) - _MOST_RISE).clamp_min(0)
+            gains = factors(change, pitch_hz, rest, self._options)
+            made = torch.istft(
+                spectrum[0] * gains, N_FFT, HOP_SAMPLES, window=hann(sound.device),
+                length=len(source),
+            )  # fmt: skip
+            samples: FloatArray = (made / gain).cpu().numpy()
+        return samples
+
+    def _mean(self, change: Tensor, voiced: Tensor, settled: slice) -> Tensor:
+        """Return the mean log gain of what has a pitch, ``[bins, 1]``, with this window's."""
+        fresh = torch.zeros_like(voiced)
+        hops = slice(max(settled.start, 0) // HOP_SAMPLES, max(settled.stop, 0) // HOP_SAMPLES)
+        fresh[hops] = voiced[hops]
+        number = float(fresh.sum())
+        if self._sum is None:
+            self._sum = torch.zeros_like(change[:, :1])
+        keep = max(0.0, 1.0 - number / MEMORY_HOPS)
+        self._sum = self._sum * keep + change[:, fresh].sum(1, keepdim=True)
+        self._count = self._count * keep + number
+        if self._count >= _FEW_HOPS or not bool(voiced.any()):
+            return self._sum / max(self._count, _FEW_HOPS)
+        return change[:, voiced].mean(1, keepdim=True)
