@@ -32,6 +32,7 @@ from benchmarks.songs import VOICE, repeated_demo
 AROUND_S = 0.05
 # Two lengths of sound for each stage: the line through them is the table's.
 LENGTHS_S = {"Spleeter": (15.0, 45.0), "Vocoder": (4.0, 24.0), "ContentEncoder": (5.0, 20.0)}
+STAGES = ("Spleeter", "SwiftF0Tracker", "ContentEncoder", "Converter", "Vocoder")
 USUAL_LENGTHS_S = (10.0, 30.0)
 
 
@@ -170,7 +171,7 @@ def _table(device: str) -> dict[str, Any]:
     from autovoice.engine.memory import NEEDS
 
     found: dict[str, Any] = {}
-    for stage in ("Spleeter", "SwiftF0Tracker", "ContentEncoder", "Converter", "Vocoder"):
+    for stage in STAGES:
         lengths = LENGTHS_S.get(stage, USUAL_LENGTHS_S)
         words = ("-m", "benchmarks.vram", "--device", device, "--stage", stage, "--seconds")
         peaks = [json.loads(python(*words, str(each)).stdout) for each in lengths]
@@ -226,6 +227,7 @@ def _passes(seconds: float, device: str) -> dict[str, Callable[[], Callable[[], 
     speaker = Speaker(noise(128), noise(256), 200.0, 100.0, 300.0)
     f0_hz = np.full(2 * frames, 150.0, np.float32)
     curve = Curve(noise(2 * frames), 1 / 80)
+    features = DecoderFeatures(noise(512, frames), f0_hz, curve.values)
     content = Content(noise(2, round(50 * seconds), 512), CONTENT_LAYERS)
     analysis = Analysis(Pitch(f0_hz, f0_hz, 1 / 80), content, curve, curve, seconds)
 
@@ -246,17 +248,11 @@ def _passes(seconds: float, device: str) -> dict[str, Callable[[], Callable[[], 
         return lambda: stage.convert(analysis, speaker)
 
     def vocoding() -> Callable[[], Any]:
-        stage, features = Vocoder(device=device), DecoderFeatures(noise(512, frames), f0_hz,
-                                                                  curve.values)  # fmt: skip
+        stage = Vocoder(device=device)
         return lambda: stage.synthesise(features, speaker, seed=0)
 
-    return {
-        "Spleeter": separating,
-        "SwiftF0Tracker": tracking,
-        "ContentEncoder": encoding,
-        "Converter": converting,
-        "Vocoder": vocoding,
-    }
+    stages = (separating, tracking, encoding, converting, vocoding)
+    return dict(zip(STAGES, stages, strict=True))
 
 
 if __name__ == "__main__":

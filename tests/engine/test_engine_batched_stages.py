@@ -22,7 +22,7 @@ from autovoice.separate.spleeter import Spleeter
 from autovoice.types import Speaker
 from autovoice.vocode import Vocoder
 
-# The promise of ``engine.batching``: relative to the loudest of an item's own values.
+# The promise of ``docs/engine.md``, here of the largest difference, which is stricter than RMS.
 TOLERANCE = 1e-5
 
 

@@ -234,6 +234,31 @@ def test_the_thread_ends_when_idle_and_begins_again(monkeypatch: pytest.MonkeyPa
     assert batcher.run(_job(2)) == 4
 
 
+def test_a_thread_that_is_stopped_ends_after_its_work() -> None:
+    batcher = Batcher()
+    held = Held(batcher)
+    thread, last = batcher._thread, _job(3)
+    batcher.submit(last)
+    batcher.stop()
+    held.gone.set()
+    assert last.future.result(5) == 6
+    assert thread is not None
+    thread.join(5)
+    assert not thread.is_alive()
+    assert batcher.run(_job(2)) == 4
+
+
+def test_the_thread_takes_its_device_first_and_goes_on_without() -> None:
+    began: list[str] = []
+
+    def begin() -> None:
+        began.append(threading.current_thread().name)
+        raise RuntimeError("no such device")
+
+    assert Batcher("device", begin=begin).run(_job(1)) == 2
+    assert began == ["device"]
+
+
 def test_a_budget_that_cannot_be_told_stops_nobody() -> None:
     def broken() -> int:
         raise RuntimeError("driver")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import tracemalloc
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -213,3 +214,48 @@ def test_speech_and_songs_run_side_by_side(tmp_path: Path) -> None:
 def test_wrong_numbers_of_places_are_refused(tmp_path: Path, wrong: Any) -> None:
     with pytest.raises(InputError, match="max_concurrent"):
         Engine("cpu", data_dir=tmp_path, max_concurrent=wrong)
+
+
+def test_an_engine_that_is_let_go_of_is_freed_with_its_thread(tmp_path: Path) -> None:
+    machine = Machine()
+    engine = _engine(tmp_path, machine)
+    _convert(engine, 1)
+    thread, gone = engine._batcher._thread, weakref.ref(engine)
+    assert thread is not None
+    del engine
+    assert gone() is None
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_storm_of_calls_that_fail_stop_and_finish_leaves_nothing_behind(tmp_path: Path) -> None:
+    machine = Machine(0.002)
+    engine = _engine(tmp_path, machine, max_concurrent=5)
+    chance = np.random.default_rng(0)
+    plans = [
+        (int(seed), float(kind)) for seed, kind in zip(range(60), chance.random(60), strict=True)
+    ]
+    source = song(1.0, 8_000, 1)
+
+    def one(plan: tuple[int, float]) -> str:
+        seed, kind = plan
+        asked = [0]
+
+        def cancel() -> bool:
+            asked[0] += 1
+            return kind < 0.3 and asked[0] > 40 * kind
+
+        try:
+            engine.convert(source, voice(), seed=666 if kind > 0.8 else seed, cancel=cancel)
+        except Cancelled:
+            return "cancelled"
+        except RuntimeError:
+            return "failed"
+        return "finished"
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(one, plans, timeout=60))
+    for (_, kind), fate in zip(plans, found, strict=True):
+        assert fate == ("cancelled" if kind < 0.3 else "failed" if kind > 0.8 else "finished")
+    assert (len(engine._batcher._queue), engine._batcher._calls) == (0, 0)
+    assert (engine._gate._inside, engine._gate._waiting) == ([], [])

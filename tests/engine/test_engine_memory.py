@@ -141,11 +141,11 @@ def test_a_cap_bounds_batches_and_without_one_the_free_memory_does(
 
     monkeypatch.setattr(memory.devices, "room_bytes", room)
     assert Room(lambda: "cuda:0", GIB)() == left_under(GIB)
-    assert Room(lambda: "cuda:0", GIB).pass_bytes == left_under(GIB)
+    assert Room(lambda: "cuda:0", GIB).pass_bytes() == left_under(GIB)
     free = Room(lambda: "cuda:0")
-    assert (free(), free(), free.pass_bytes) == (5, 5, None)
+    assert (free(), free(), free.pass_bytes()) == (5, 5, None)
     capped_on_cpu = Room(lambda: "cpu", GIB)
-    assert (capped_on_cpu(), capped_on_cpu.pass_bytes) == (5, None)
+    assert (capped_on_cpu(), capped_on_cpu.pass_bytes()) == (5, None)
     assert asked == ["cuda:0", "cpu"]
 
 

@@ -96,6 +96,12 @@ def test_options_reach_every_engine_and_devices_are_named() -> None:
     assert pool.store == "voices of cuda:0"
 
 
+def test_a_pool_has_what_an_engine_has() -> None:
+    """What measures one engine alone is left out."""
+    public = {name for name in vars(Engine) if not name.startswith("_")} - {"stages"}
+    assert public <= set(dir(_pool("cpu")))
+
+
 @pytest.mark.parametrize("names", [[], ["cuda:0", "cuda:0"]])
 def test_no_device_or_one_twice_is_refused(names: list[str]) -> None:
     with pytest.raises(InputError, match="expected one or more, each once"):

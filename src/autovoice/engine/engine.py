@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -51,7 +52,8 @@ class Engine:
     in turn, those of one kind together. A call's result does not depend on what runs beside it.
 
     Args:
-        device: ``auto`` (a GPU when one works), ``cpu``, ``cuda`` or ``cuda:N``. Default ``auto``.
+        device: ``auto`` (the GPU with the most free memory, where one works), ``cpu``, ``cuda`` or
+            ``cuda:N``. Default ``auto``.
         vram_bytes: cap on GPU memory, bytes or text such as ``4G``. Default: no cap.
         data_dir: folder of stored voices. Default: the user's (``AUTOVOICE_DATA_DIR``).
         builders: how each stage is made. Default: the project's own.
@@ -78,23 +80,23 @@ class Engine:
         self.choice = devices.choose(device)
         self.vram_bytes = None if vram_bytes is None else parse_bytes(vram_bytes)
         devices.cap_memory(self.choice.device, self.vram_bytes)
-        self._room = memory.Room(lambda: self.device, self.vram_bytes)
         self._gate = Gate(_places(max_concurrent, self.choice.device))
+        # None of these holds the engine, so that one that is let go of is freed, thread and all.
+        stages = Stages(self.choice.device, builders or Builders())
+        self._stages, self._room = stages, memory.Room(lambda: stages.device, self.vram_bytes)
         self._batcher = Batcher(
             f"autovoice {self.choice.device}",
             budget_bytes=self._room,
             out_of_memory=devices.out_of_memory,
-            release=lambda: devices.release(self.device),
+            release=lambda: devices.release(stages.device),
+            begin=partial(devices.make_current, self.choice.device),
         )
-        self._stages = Stages(
-            self.choice.device,
-            builders or Builders(),
-            scheduler=DeviceScheduler(self._batcher, memory.cost_bytes),
-            pass_bytes=lambda: self._room.pass_bytes,
-        )
+        stages.scheduler = DeviceScheduler(self._batcher, memory.cost_bytes)
+        stages.pass_bytes = self._room.pass_bytes
+        weakref.finalize(self, self._batcher.stop)
         self._scratch = scratch or Scratch()
         self.store = VoiceStore.default(data_dir)
-        self._resolver = Resolver(self.store, lambda: self._stages.encoders)
+        self._resolver = Resolver(self.store, lambda: stages.encoders)
         log.info("device %s: %s", self.choice.device, self.choice.reason)
 
     @property
@@ -161,7 +163,7 @@ class Engine:
 
     def _fitted(self, chosen: Preset) -> tuple[Preset, list[str]]:
         """Return a preset whose pieces fit under the cap, and what to say about it."""
-        most = self._room.pass_bytes
+        most = self._room.pass_bytes()
         fitting = chosen if most is None else memory.fitted(chosen, most)
         if fitting is chosen or self.vram_bytes is None:
             return chosen, []

@@ -99,16 +99,15 @@ class Room:
         self._device, self._cap_bytes = device, cap_bytes
         self._asked_s, self._found = -ASK_S, 0
 
-    @property
     def pass_bytes(self) -> int | None:
-        """What a single pass may take; None without a cap, and on the CPU."""
+        """Return what a single pass may take; None without a cap, and on the CPU."""
         if self._cap_bytes is None or not self._device().startswith("cuda"):
             return None
         return left_under(self._cap_bytes)
 
     def __call__(self) -> int:
         """Return the bytes for a batch, from what was measured at most half a second ago."""
-        capped = self.pass_bytes
+        capped = self.pass_bytes()
         if capped is not None:
             return capped
         now_s = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 from autovoice.engine import devices
 from autovoice.engine.engine import Engine
 from autovoice.engine.load import Song, rough_seconds
-from autovoice.engine.results import Conversion, Speech
+from autovoice.engine.results import Conversion, Performance, Speech
 from autovoice.engine.talk import Talk, Text
 from autovoice.errors import InputError
 from autovoice.types import Audio
@@ -20,7 +20,7 @@ from autovoice.voices import Voice, VoiceStore
 
 Asked = str | Path | Voice | Audio
 # What a call is taken for whose length is not known.
-USUAL_S = 10.0
+USUAL_S, USUAL_SONG_S = 10.0, 60.0
 
 
 class EnginePool:
@@ -94,6 +94,11 @@ class EnginePool:
         """Sing a song in another voice; see ``Engine.convert``."""
         with self.engine(rough_seconds(song) or USUAL_S) as engine:
             return engine.convert(song, voice, **options)
+
+    def sing(self, score: str | Path, voice: Asked, **options: Any) -> Performance:
+        """Sing a score in a voice; see ``Engine.sing``."""
+        with self.engine(USUAL_SONG_S) as engine:
+            return engine.sing(score, voice, **options)
 
     def speak(self, text: Text, voice: Asked, **options: Any) -> Speech:
         """Say a text in a voice; see ``Engine.speak``."""

@@ -20,7 +20,7 @@ MAX_BATCH = 64
 # No bound: what a batch needs is then found out by running it.
 UNBOUNDED_BYTES = 1 << 62
 # A thread without work ends, so that nothing has to be closed.
-IDLE_S = 5.0
+IDLE_S = 60.0
 # A batch that did not fit is tried at its old size again after this.
 FORGET_S = 60.0
 # How often somebody who waits is asked whether the result is still wanted.
@@ -61,6 +61,7 @@ class Batcher:
         budget_bytes: asked before each batch: how much memory its jobs may need together.
         out_of_memory: tells a lack of memory from other errors.
         release: called before a batch that did not fit is tried in halves.
+        begin: called on the thread before its first batch.
         clock: seconds, monotonic.
     """
 
@@ -73,12 +74,14 @@ class Batcher:
         budget_bytes: Callable[[], int] = lambda: UNBOUNDED_BYTES,
         out_of_memory: Callable[[BaseException], bool] = never,
         release: Callable[[], None] = lambda: None,
+        begin: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.max_wait_ms, self.max_batch = name, max_wait_ms, max_batch
         self.tally = Tally()
         self._budget_bytes, self._out_of_memory = budget_bytes, out_of_memory
-        self._release, self._clock = release, clock
+        self._release, self._begin, self._clock = release, begin, clock
+        self._stopped = False
         self._queue = FairQueue()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -101,6 +104,12 @@ class Batcher:
             with self._changed:
                 self._calls -= 1
                 self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let the thread end once nothing waits, instead of after a while."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def run(self, job: Job) -> Any:
         """Queue a job, wait for it and return its result.
@@ -142,6 +151,11 @@ class Batcher:
 
     def _serve(self) -> None:
         """Run batches until there has been nothing to do for a while."""
+        try:
+            self._begin()
+        except Exception:
+            # The jobs will say the same, each to its own caller.
+            log.exception("%s: the device cannot be taken", self.name)
         while (batch := self._next()) is not None:
             ready = [job for job in batch if job.future.set_running_or_notify_cancel()]
             self.tally.batches += 1
@@ -164,7 +178,7 @@ class Batcher:
                     return batch
                 if not batch:
                     wait_s = idle_until_s - time.monotonic()
-                    if wait_s <= 0:
+                    if wait_s <= 0 or self._stopped:
                         self._thread = None
                         return None
                 self._changed.wait(wait_s)

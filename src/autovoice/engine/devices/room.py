@@ -78,3 +78,11 @@ def release(device: str) -> None:
         import torch
 
         torch.cuda.empty_cache()
+
+
+def make_current(device: str) -> None:
+    """Let a GPU be the one that this thread's own streams and graphs are made on."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.set_device(device)
