@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scores import line
+from sung_lines import line
 
 from autovoice.speak.sung.phrases import phrases
 from autovoice.speak.sung.tokens import Token, tokens

@@ -19,8 +19,8 @@ class Token:
 
     Args:
         symbol: in Kokoro's alphabet.
-        role: ``vowel`` is held; ``sign`` belongs to it (length, nasality, the end of a diphthong); ``rest`` fills a rest;
-            a ``mark`` (stress, space) takes no time.
+        role: ``vowel`` is held; ``sign`` belongs to it (length, nasality, the end of a diphthong);
+            ``rest`` fills a rest; a ``mark`` (stress, space) takes no time.
         syllable: number of its syllable in the phrase.
     """
 
