@@ -81,7 +81,7 @@ class LiveVocoder:
             self._moments.forget()
         vocoder.adapted.wear(speaker.adapter)
         work = partial(self._run, vocoder, features, speaker.style, noise, anchor, samples)
-        with self._moments.worn_by(vocoder.network.generator, new / SAMPLE_RATE_HZ):
+        with self._moments.worn_by(vocoder.network, new / SAMPLE_RATE_HZ):
             return vocoder.guarded(work)
 
     def _run(  # noqa: PLR0917 - called through partial

@@ -135,10 +135,11 @@ class LiveConverter:
             anchor=anchor,
             samples=self._render + len(window) - start,
         )
-        heard = curve_at(analysis.activity, len(window), MODEL_HZ)
-        made = cut(sound.samples, 0, len(window)) * heard
+        made = cut(sound.samples, 0, len(window))
         carries = self._carries()
-        if carries:
+        if not carries:
+            made = made * curve_at(analysis.activity, len(window), MODEL_HZ)
+        else:
             made = self._colouring.carry(window, made, pitch, gain=gain, settled=settled)
         # As loud as the source: by what was heard of both so far.
         made_gain = self._made_level.push(made[max(start, 0) : settled.stop])
