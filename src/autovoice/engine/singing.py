@@ -84,8 +84,8 @@ class Singing(Speaking):
         high = float((sung > SURE_HZ).mean()) if len(sung) else 0.0
         if high:
             self.notes.append(
-                f"{high:.0%} of the melody is above {SURE_HZ:g} Hz, where the voice model loses the "
-                "pitch; sing it lower (--semitones)"
+                f"{high:.0%} of the melody is above {SURE_HZ:g} Hz, where the voice model loses "
+                "the pitch; sing it lower (--semitones)"
             )
         folded = sum(builders.sung.folds(note, shift) for note in score.notes)
         if folded:
