@@ -26,7 +26,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 # Commands that run a network on audio.
-SLOW = {("convert",), ("speak",), ("voice", "create"), ("eval",)}
+SLOW = {("convert",), ("live",), ("speak",), ("voice", "create"), ("eval",)}
 # Files that the pages speak of, and how many seconds of the demo song stand for each.
 SONGS = {"song.mp3": 4.0, "vocal.wav": 4.0, "singer.wav": 6.0}
 
