@@ -26,7 +26,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 # Commands that run a network on audio.
-SLOW = {("convert",), ("speak",), ("sing",), ("voice", "create"), ("eval",)}
+SLOW = {("convert",), ("live",), ("speak",), ("sing",), ("voice", "create"), ("eval",)}
 # The score of theirs is the beginning of a tune that comes with the benchmarks.
 SCORE = ROOT / "benchmarks" / "scores" / "twinkle.musicxml"
 SCORE_BARS = 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from autovoice.types import FloatArray, Pitch
 from autovoice.vocode.differential import (
@@ -31,6 +32,8 @@ MEMORY_HOPS = 2_000
 _FEW_HOPS = 60
 # Bins under about 100 Hz do not count as loudness.
 _DEAF_BINS = 4
+# Loudness is the source's over 0.4 s; within that, the voice's own.
+_SLOW_HOPS = 40
 
 
 class LiveCarry:
@@ -89,7 +92,7 @@ class LiveCarry:
             # What is loud and what is soft is the source's: a decoder that hears windows is up to
             # 5 dB off, now here, now there.
             rise = _rise(spectrum[0], self._options.strength * change) / self._options.strength
-            gains = factors(change - rise, pitch_hz, rest, self._options)
+            gains = factors(change - _slow(rise, pitch_hz > 0), pitch_hz, rest, self._options)
             made = torch.istft(
                 spectrum[0] * gains, N_FFT, HOP_SAMPLES, window=hann(sound.device),
                 length=len(source),
@@ -121,3 +124,11 @@ def _rise(spectrum: Tensor, change: Tensor) -> Tensor:
     most = change.amax(0)
     louder = (power * torch.exp(2 * (change - most))).sum(0) / power.sum(0)
     return most + 0.5 * torch.log(louder.clamp_min(1e-12))
+
+
+def _slow(rise: Tensor, voiced: Tensor) -> Tensor:
+    """Return the mean of what has a pitch around each hop, ``[hops]`` -> ``[hops]``."""
+    weight = voiced.float() + 1e-6
+    both = torch.stack([rise * weight, weight])[:, None]
+    total = F.avg_pool1d(F.pad(both, (_SLOW_HOPS, _SLOW_HOPS)), 2 * _SLOW_HOPS + 1, stride=1)
+    return total[0, 0] / total[1, 0]
