@@ -168,6 +168,19 @@ def test_out_of_memory_halves_the_batch_and_remembers() -> None:
     assert sizes == [2, 2, 2, 2]
 
 
+def test_a_device_that_breaks_while_it_is_cleared_fails_the_batch_and_no_more() -> None:
+    def many(items: Sequence[int]) -> list[int]:
+        raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
+
+    def release() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access")
+
+    batcher = Batcher(out_of_memory=devices.out_of_memory, release=release)
+    found = _piled(batcher, [Job(item, many, lambda item: item, "k") for item in range(2)])
+    assert [str(each) for each in found] == ["CUDA error: an illegal memory access"] * 2
+    assert batcher.run(_job(1)) == 2
+
+
 def test_a_batch_that_did_not_fit_is_tried_again_later() -> None:
     now = [0.0]
     batcher = Batcher(clock=lambda: now[0])
@@ -328,19 +341,20 @@ def test_work_inside_of_work_runs_at_once() -> None:
     assert stage.guarded(lambda: stage.add(1.0) + stage.guarded(lambda: 5.0)) == 7.0
 
 
-def test_each_call_has_its_own_precision() -> None:
+def test_each_call_has_its_own_precision_whatever_ran_before() -> None:
     stage, batcher = Adder(), Batcher()
     stage.device = torch.device("meta")  # stands for a GPU, where precision matters
-    stage.mixed_precision = False
-    _scheduled(stage, batcher)
-    for wanted in (False, None):
-        with calling(Call(mixed_precision=wanted)):
-            stage.add(0.0)
-    assert [mixed for *_, mixed in stage.seen] == [False, False]
     stage._autocast = torch.no_grad  # type: ignore[method-assign]
+    _scheduled(stage, batcher)
+    for call in (Call(mixed_precision=True), Call(), Call(mixed_precision=True)):
+        with calling(call):
+            stage.add(0.0)
+    stage.add(0.0)  # outside of any call it stays as it is
+    assert [mixed for *_, mixed in stage.seen] == [True, False, True, True]
+    stage.device = torch.device("cpu")
     with calling(Call(mixed_precision=True)):
         stage.add(0.0)
-    assert stage.seen[-1][2] is True
+    assert stage.seen[-1][2] is False
 
 
 def test_calls_are_nested_and_left_again() -> None:

@@ -7,10 +7,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from autovoice.engine import devices
 from autovoice.engine.engine import Engine
+from autovoice.engine.live.session import LiveSession
 from autovoice.engine.load import Song, rough_seconds
 from autovoice.engine.results import Conversion, Performance, Speech
 from autovoice.engine.talk import Talk, Text
@@ -19,6 +20,7 @@ from autovoice.types import Audio
 from autovoice.voices import Voice, VoiceStore
 
 Asked = str | Path | Voice | Audio
+Kept = TypeVar("Kept", LiveSession, Talk)
 # What a call is taken for whose length is not known.
 USUAL_S, USUAL_SONG_S = 10.0, 60.0
 
@@ -105,19 +107,30 @@ class EnginePool:
         with self.engine() as engine:
             return engine.speak(text, voice, **options)
 
+    def session(self, voice: Asked, **options: Any) -> LiveSession:
+        """Open a live session; see ``Engine.session``.
+
+        It counts on its engine until it is let go of.
+        """
+        return self._kept(lambda engine: engine.session(voice, **options))
+
     def speak_stream(self, text: Text, voice: Asked, **options: Any) -> Talk:
         """Say a text sentence by sentence; see ``Engine.speak_stream``.
 
         The text counts on its engine until the ``Talk`` is let go of.
         """
+        return self._kept(lambda engine: engine.speak_stream(text, voice, **options))
+
+    def _kept(self, begin: Callable[[Engine], Kept]) -> Kept:
+        """Begin something that works later, and count it on its engine as long as it is there."""
         index = self._take(USUAL_S)
         try:
-            talk = self.engines[index].speak_stream(text, voice, **options)
+            made = begin(self.engines[index])
         except BaseException:
             self._give(index, USUAL_S)
             raise
-        weakref.finalize(talk, self._give, index, USUAL_S)
-        return talk
+        weakref.finalize(made, self._give, index, USUAL_S)
+        return made
 
     def _take(self, seconds: float) -> int:
         with self._lock:

@@ -162,8 +162,18 @@ class Batcher:
             self.tally.jobs += len(ready)
             self.tally.largest = max(self.tally.largest, len(ready))
             if ready:
-                self._run(ready)
+                self._run_safely(ready)
             del batch, ready  # what went through may be large
+
+    def _run_safely(self, jobs: list[Job]) -> None:
+        """Run jobs; whatever breaks on the way reaches those who wait, never this thread."""
+        try:
+            self._run(jobs)
+        except BaseException as error:
+            log.exception("%s: a batch broke", self.name)
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(error)
 
     def _next(self) -> list[Job] | None:
         """Wait for a batch; None when the thread is to end."""

@@ -26,13 +26,14 @@ class Call:
         priority: live sound goes before everything else.
         cancel: asked while a job waits; True drops it. Default: never.
         deadline_s: a job that did not begin by then (``time.monotonic``) is dropped. Default none.
-        mixed_precision: run networks in half precision; None leaves them as they are.
+        mixed_precision: run networks in half precision, where there is a GPU. None leaves them as
+            they are. Default off, whatever ran before.
     """
 
     priority: Priority = Priority.BATCH
     cancel: Cancel | None = None
     deadline_s: float | None = None
-    mixed_precision: bool | None = None
+    mixed_precision: bool | None = False
 
 
 _CURRENT: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -49,5 +50,5 @@ def calling(call: Call) -> Iterator[Call]:
 
 
 def current_call() -> Call:
-    """Return the call that is being served; outside of any, one of its own."""
-    return _CURRENT.get() or Call()
+    """Return the call that is being served; outside of any, one of its own that changes nothing."""
+    return _CURRENT.get() or Call(mixed_precision=None)
