@@ -35,7 +35,7 @@ TUNES = {
     "frere_jacques": "fr",
     "fra_martino": "it",
 }
-BUILTIN = ("kumo", "alpha")
+BUILTIN = ("alpha", "kumo")
 CLONED = ("ravdess_actor22",)
 # What of a note is its body: glides, and consonants at its end, are not.
 HEAD_S, HEAD_SHARE, TAIL_S, TAIL_SHARE = 0.12, 0.3, 0.15, 0.35
@@ -51,8 +51,8 @@ def sung(eval_folder: Path, *, device: str = "cpu") -> Section:
         device: as for ``autovoice sing``. Default ``cpu``.
     """
     engine, judges = Engine(device), Judges("cpu", 0, None)
-    voices: list[tuple[str, str | Path]] = [(name, name) for name in BUILTIN]
-    voices += [(name, eval_folder / f"{name}.flac") for name in CLONED]
+    voices: list[tuple[str, str | Path]] = [(name, eval_folder / f"{name}.flac") for name in CLONED]
+    voices += [(name, name) for name in BUILTIN]
     found: dict[str, Figures] = {}
     for name, voice in voices:
         for tune, language in TUNES.items():

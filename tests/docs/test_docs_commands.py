@@ -26,7 +26,10 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 # Commands that run a network on audio.
-SLOW = {("convert",), ("speak",), ("voice", "create"), ("eval",)}
+SLOW = {("convert",), ("live",), ("speak",), ("sing",), ("voice", "create"), ("eval",)}
+# The score of theirs is the beginning of a tune that comes with the benchmarks.
+SCORE = ROOT / "benchmarks" / "scores" / "twinkle.musicxml"
+SCORE_BARS = 4
 # Files that the pages speak of, and how many seconds of the demo song stand for each.
 SONGS = {"song.mp3": 4.0, "vocal.wav": 4.0, "singer.wav": 6.0}
 
@@ -107,6 +110,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, seconds in SONGS.items():
         samples = song.samples[:, : int(seconds * song.sample_rate_hz)]
         io.write(Audio(samples, song.sample_rate_hz), folder / name)
+    bars = SCORE.read_text(encoding="utf-8").split("</measure>")
+    tune = "</measure>".join([*bars[:SCORE_BARS], bars[-1]])
+    (folder / "song.musicxml").write_text(tune, encoding="utf-8")
     return folder
 
 

@@ -95,7 +95,7 @@ def live_builders(halving: Halving | None = None, **others: Any) -> Builders:
         return Curve(np.zeros(len(samples) // 300, np.float32), 1 / 80)
 
     live = LiveBuilders(
-        level=lambda rate: Unity(),
+        level=lambda rate, memory_s: Unity(),
         energy=energy,
         renderer=lambda: kept,
         anchor=lambda sample, cycles: (sample, cycles),

@@ -71,6 +71,10 @@ def test_what_stays_out_of_range_is_told(engine: Engine, tmp_path: Path) -> None
     wide = (("C", 3, 4, "single", "mar"), ("C", 6, 4, "single", "mar"))
     found = engine.sing(tune(tmp_path, wide), voice(), language="it")
     assert any("out of the voice's comfortable range" in note for note in found.notes)
+    low = engine.sing(tune(tmp_path), voice(), language="it", semitones=0)
+    assert not any("above 620 Hz" in note for note in low.notes)
+    high = engine.sing(tune(tmp_path, wide), voice(), language="it", semitones=0)
+    assert any("50% of the melody is above 620 Hz" in note for note in high.notes)
 
 
 def test_the_decoder_hears_how_the_words_are_spoken(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_moments_are_those_of_all_windows_and_are_given_back() -> None:
 
 @pytest.fixture
 def sung() -> tuple[FloatArray, FloatArray, Pitch]:
-    """A saw at 200 Hz, the same three times as bright, and their pitch."""
+    """Return a saw at 200 Hz, the same three times as bright, and their pitch."""
     at_s = np.arange(RATE) / RATE
     numbers = np.random.default_rng(0)
     noise = 1e-3 * numbers.standard_normal(RATE)

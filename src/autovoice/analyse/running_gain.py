@@ -20,15 +20,16 @@ class RunningGain:
 
     Args:
         sample_rate_hz: of what comes.
+        memory_s: how long a level lasts. Default 10.
     """
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, memory_s: float = MEMORY_S) -> None:
         self._size = round(_FRAME_S * sample_rate_hz)
         self._rest: FloatArray = np.zeros(0, np.float32)
         self._loudest = 0.0
         self._power = 0.0
         self._frames = 0.0
-        self._keep = 1.0 - _FRAME_S / MEMORY_S
+        self._keep = 1.0 - _FRAME_S / memory_s
 
     def push(self, samples: FloatArray) -> float:
         """Take in ``[n]`` and return the gain, at most 30; 1 before anything was heard."""

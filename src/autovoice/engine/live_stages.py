@@ -69,10 +69,10 @@ class Colouring(Protocol):
         """Return ``[T]`` at the level of the source."""
 
 
-def _level(sample_rate_hz: int) -> RunningLevel:
+def _level(sample_rate_hz: int, memory_s: float) -> RunningLevel:
     from autovoice.analyse.running_gain import RunningGain
 
-    return RunningGain(sample_rate_hz)
+    return RunningGain(sample_rate_hz, memory_s)
 
 
 def _energy(samples: FloatArray, gain: float) -> Curve:
@@ -103,7 +103,7 @@ def _colouring(device: str) -> Colouring:
 class LiveBuilders:
     """How the live stages are made; the networks are those of ``Builders``."""
 
-    level: Callable[[int], RunningLevel] = _level
+    level: Callable[[int, float], RunningLevel] = _level
     energy: Callable[[FloatArray, float], Curve] = _energy
     renderer: Callable[[], Renderer] = _renderer
     anchor: Callable[[int, float], Any] = _anchor

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # What rings on after the last bar.
 TAIL_S = 0.5
 FADE_S = 0.01
+# Above, held vowels break (measured with one voice: in tune at 587 Hz, mostly noise at 659 Hz).
+SURE_HZ = 620.0
 LONGEST_LYRICS = 1_000_000
 
 
@@ -77,6 +79,13 @@ class Singing(Speaking):
             self.notes.append(
                 f"{fit.share_outside:.0%} of the melody is out of the voice's comfortable range, "
                 f"{fit.voice.notes}"
+            )
+        sung = pitch.f0_hz[pitch.f0_hz > 0] * 2.0 ** (shift / 12)
+        high = float((sung > SURE_HZ).mean()) if len(sung) else 0.0
+        if high:
+            self.notes.append(
+                f"{high:.0%} of the melody is above {SURE_HZ:g} Hz, where the voice model loses "
+                "the pitch; sing it lower (--semitones)"
             )
         folded = sum(builders.sung.folds(note, shift) for note in score.notes)
         if folded:

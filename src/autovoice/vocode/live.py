@@ -84,7 +84,7 @@ class LiveVocoder:
         def alone() -> Rendered:
             # Inside of the turn: the network belongs to this window only while it runs.
             vocoder.wear(speaker.adapter)
-            with self._moments.worn_by(vocoder.network.generator, new / SAMPLE_RATE_HZ):
+            with self._moments.worn_by(vocoder.network, new / SAMPLE_RATE_HZ):
                 return work()
 
         return vocoder.guarded(alone)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from autovoice.types import FloatArray, Pitch
 from autovoice.vocode.differential import (
@@ -29,8 +30,10 @@ from autovoice.vocode.differential import (
 MEMORY_HOPS = 2_000
 # The mean of fewer hops than these is not yet to be relied on.
 _FEW_HOPS = 60
-# How far a frame as a whole may rise over the others: 6 dB, in nepers.
-_MOST_RISE = 0.7
+# Bins under about 100 Hz do not count as loudness.
+_DEAF_BINS = 4
+# Loudness is the source's over 0.4 s; within that, the voice's own.
+_SLOW_HOPS = 40
 
 
 class LiveCarry:
@@ -85,12 +88,11 @@ class LiveCarry:
             pitch_hz = torch.from_numpy(f0_hz).to(sound.device)
             change = change_between(spectrum, pitch_hz)
             mean = self._mean(change, pitch_hz > 0, settled)
-            level = level_of(mean)
-            rest = for_unvoiced(mean - level, self._options)
-            # Where the source breaks off, what is left of it must not be blown up.
-            change = change - level
-            change = change - (level_of(change) - _MOST_RISE).clamp_min(0)
-            gains = factors(change, pitch_hz, rest, self._options)
+            rest = for_unvoiced(mean - level_of(mean), self._options)
+            # What is loud and what is soft is the source's: a decoder that hears windows is up to
+            # 5 dB off, now here, now there.
+            rise = _rise(spectrum[0], self._options.strength * change) / self._options.strength
+            gains = factors(change - _slow(rise, pitch_hz > 0), pitch_hz, rest, self._options)
             made = torch.istft(
                 spectrum[0] * gains, N_FFT, HOP_SAMPLES, window=hann(sound.device),
                 length=len(source),
@@ -112,3 +114,21 @@ class LiveCarry:
         if self._count >= _FEW_HOPS or not bool(voiced.any()):
             return self._sum / max(self._count, _FEW_HOPS)
         return change[:, voiced].mean(1, keepdim=True)
+
+
+def _rise(spectrum: Tensor, change: Tensor) -> Tensor:
+    """Return by how much each hop would be louder, nepers: ``[bins, hops]`` -> ``[hops]``."""
+    power = spectrum.real.square() + spectrum.imag.square() + 1e-9
+    power[:_DEAF_BINS] = 0
+    # The largest is taken out, so that nothing overflows.
+    most = change.amax(0)
+    louder = (power * torch.exp(2 * (change - most))).sum(0) / power.sum(0)
+    return most + 0.5 * torch.log(louder.clamp_min(1e-12))
+
+
+def _slow(rise: Tensor, voiced: Tensor) -> Tensor:
+    """Return the mean of what has a pitch around each hop, ``[hops]`` -> ``[hops]``."""
+    weight = voiced.float() + 1e-6
+    both = torch.stack([rise * weight, weight])[:, None]
+    total = F.avg_pool1d(F.pad(both, (_SLOW_HOPS, _SLOW_HOPS)), 2 * _SLOW_HOPS + 1, stride=1)
+    return total[0, 0] / total[1, 0]

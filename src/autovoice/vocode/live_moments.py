@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from autovoice.nn.adain import AdaINResBlock1
+from autovoice.nn.adain import AdaIN1d, AdaINResBlock1
 
 # What was heard longer ago than this weighs a third.
 MEMORY_S = 8.0
@@ -30,7 +31,7 @@ class RunningMoments:
 
     def __init__(self, memory_s: float = MEMORY_S) -> None:
         self._memory_s = memory_s
-        # Of each layer, by the identity of its own parameter: total weight, mean, power.
+        # Of each layer, by the identity of a part of it: total weight, mean, power.
         self._kept: dict[int, tuple[float, Tensor, Tensor]] = {}
         self._seconds = 0.0
 
@@ -43,22 +44,35 @@ class RunningMoments:
         """Let a network normalise by these moments; ``seconds`` of its input are new."""
         self._seconds = min(seconds, self._memory_s)
         blocks = [one for one in network.modules() if isinstance(one, AdaINResBlock1)]
+        norms = [one for one in network.modules() if isinstance(one, AdaIN1d)]
         before = [block.activate for block in blocks]
         for block in blocks:
             block.activate = self._activate
+        for norm in norms:
+            norm.forward = partial(self._normalise, norm)  # type: ignore[method-assign]
         try:
             yield
         finally:
             for block, activate in zip(blocks, before, strict=True):
                 block.activate = activate
+            for norm in norms:
+                del norm.forward
+
+    def _normalise(self, norm: AdaIN1d, x: Tensor, style: Tensor) -> Tensor:
+        """Do what ``AdaIN1d`` does, by the running moments."""
+        return self._modulated(x, norm.fc(style), id(norm)).to(x.dtype)
 
     def _activate(self, x: Tensor, factors: Tensor, alpha: Tensor) -> Tensor:
         """Do what ``nn.adain.adain_snake`` does, by the running moments."""
-        mean, power = self._moments(x.float(), id(alpha))
-        gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
-        scale = (1 + gamma) * torch.rsqrt(power - mean.square() + _EPSILON)
-        made = torch.addcmul(beta - scale * mean, scale, x)
+        made = self._modulated(x, factors, id(alpha))
         return (made + torch.sin(alpha * made).square() / alpha).to(x.dtype)
+
+    def _modulated(self, x: Tensor, factors: Tensor, layer: int) -> Tensor:
+        mean, power = self._moments(x.float(), layer)
+        gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
+        variance = (power - mean.square()).clamp_min(0)
+        scale = (1 + gamma) * torch.rsqrt(variance + _EPSILON)
+        return torch.addcmul(beta - scale * mean, scale, x)
 
     def _moments(self, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         mean, power = x.mean(2, keepdim=True), x.square().mean(2, keepdim=True)

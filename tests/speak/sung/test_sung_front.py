@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from sung_lines import Front, line, speaker
 
 from autovoice.note_names import midi_hz
 from autovoice.speak.score import Score
@@ -12,7 +13,6 @@ from autovoice.speak.sung.melody import Expression, melody
 from autovoice.speak.sung.phrases import Phrase, phrases
 from autovoice.speak.sung.timing import token_spans
 from autovoice.speak.sung.tokens import tokens
-from scores import Front, line, speaker
 
 PLAIN = Expression(0.0, 5.5, 0.0)
 

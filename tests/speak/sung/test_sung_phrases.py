@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from sung_lines import line
 
 from autovoice.errors import InputError
 from autovoice.speak.score import Score
 from autovoice.speak.sung.phrases import Phrase, phrases
-from scores import line
 
 
 def sung(score: Score, **options: object) -> tuple[Phrase, ...]:

@@ -15,6 +15,7 @@ from autovoice.engine.live.history import History
 from autovoice.engine.live.join import Joiner, cut
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions
 from autovoice.engine.live.shift import LiveShift
+from autovoice.engine.live_stages import RunningLevel
 from autovoice.engine.stages import Stages
 from autovoice.types import Analysis, FloatArray, Pitch, Speaker
 
@@ -29,7 +30,26 @@ HOLD_S = 0.2
 # excitation to carry the voice (as for songs), and how long that is remembered.
 LEAST_SUNG, MEMORY_S = 0.3, 5.0
 
+# The networks hear the level of the last ten seconds; what they make is as loud as the source was
+# in the last second.
+LEVEL_S, BALANCE_S = 10.0, 1.0
+
 Turn = Callable[[], AbstractContextManager[Stages]]
+
+
+class Balance:
+    """Keep what is made as loud as what was heard.
+
+    Args:
+        level: makes what follows a level, of a rate and a memory.
+    """
+
+    def __init__(self, level: Callable[[int, float], RunningLevel]) -> None:
+        self._heard, self._made = level(MODEL_HZ, BALANCE_S), level(MODEL_HZ, BALANCE_S)
+
+    def gain(self, heard: FloatArray, made: FloatArray) -> np.float32:
+        """Return the factor for what is made now."""
+        return np.float32(self._made.push(made) / self._heard.push(heard))
 
 
 class LiveConverter:
@@ -55,7 +75,8 @@ class LiveConverter:
         )
         live = stages.builders.live
         self._live, self._activity = live, stages.builders.activity
-        self._level, self._made_level = live.level(MODEL_HZ), live.level(MODEL_HZ)
+        self._level = live.level(MODEL_HZ, LEVEL_S)
+        self._balance = Balance(live.level)
         self._renderer = live.renderer()
         self._colouring = live.colouring(stages.device)
         # What the last call took of the networks' time, seconds.
@@ -72,7 +93,7 @@ class LiveConverter:
         self._speaker = speaker
         self._colouring.forget()
         self._renderer.forget()
-        self._made_level = self._live.level(MODEL_HZ)
+        self._balance = Balance(self._live.level)
         self.shift.choose(speaker)
 
     def hear(self, samples: FloatArray) -> None:
@@ -135,14 +156,14 @@ class LiveConverter:
             anchor=anchor,
             samples=self._render + len(window) - start,
         )
-        heard = curve_at(analysis.activity, len(window), MODEL_HZ)
-        made = cut(sound.samples, 0, len(window)) * heard
+        made = cut(sound.samples, 0, len(window))
         carries = self._carries()
-        if carries:
+        if carries:  # as loud as the source, frame by frame
             made = self._colouring.carry(window, made, pitch, gain=gain, settled=settled)
-        # As loud as the source: by what was heard of both so far.
-        made_gain = self._made_level.push(made[max(start, 0) : settled.stop])
-        return made * np.float32(made_gain / gain), sound.cycles, carries
+            return made, sound.cycles, True
+        made = made * curve_at(analysis.activity, len(window), MODEL_HZ)
+        newest = slice(max(start, 0), settled.stop)
+        return made * self._balance.gain(window[newest], made[newest]), sound.cycles, False
 
     def _analyse(self, stages: Stages, window: FloatArray, gain: float) -> Analysis:
         at_16k = io.resample(window[None], MODEL_HZ, LISTEN_HZ)[0]

@@ -149,8 +149,7 @@ def unzipped(data: bytes, where: str) -> bytes:
             if len(names) > MOST_FILES:
                 raise InputError(f"{where}: found {len(names)} files inside, expected one score")
             return _member(archive, _score_name(archive, names, where), where)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-            OSError, ValueError) as error:  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as error:
         raise InputError(
             f"{where}: found a damaged or locked archive ({error}), expected compressed MusicXML"
         ) from error
