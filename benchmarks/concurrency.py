@@ -45,11 +45,11 @@ def main(words: Sequence[str] | None = None) -> None:
     else:
         work = _requests(engine, clip, voices, chosen)
     found = work()
-    what = f"--streams {chosen.streams}" if chosen.streams else f"--requests {chosen.requests}"
+    command = " ".join(["python -m benchmarks.concurrency", *(words or ())])
     print(
         json.dumps(
             {
-                "about": about(f"python -m benchmarks.concurrency {what}"),
+                "about": about(command),
                 "device": engine.device,
                 "why": engine.choice.reason,
                 **found,

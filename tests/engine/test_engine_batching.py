@@ -227,6 +227,14 @@ def test_a_job_waits_for_others_only_while_others_could_come() -> None:
     assert 0.19 < bounded_s < 2.0
 
 
+def test_live_sound_does_not_wait_for_songs() -> None:
+    batcher = Batcher(max_wait_ms=5_000)
+    with batcher.open_call(), batcher.open_call(Priority.LIVE):
+        begin_s = time.perf_counter()
+        batcher.run(_job(call=Call(Priority.LIVE)))
+        assert time.perf_counter() - begin_s < 2.5
+
+
 def test_a_waiting_job_goes_as_soon_as_all_are_there() -> None:
     batcher = Batcher(max_wait_ms=5_000)
     with batcher.open_call(), batcher.open_call(), ThreadPoolExecutor(2) as pool:

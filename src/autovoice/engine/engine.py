@@ -310,7 +310,8 @@ class Engine:
     @contextlib.contextmanager
     def _turn(self, call: Call | None = None) -> Iterator[Stages]:
         """Have the networks for one piece of work; all that runs inside belongs to ``call``."""
-        with self._batcher.open_call(), calling(call or Call()), _memory_errors():
+        call = call or Call()
+        with self._batcher.open_call(call.priority), calling(call), _memory_errors():
             yield self._stages
 
     @contextlib.contextmanager

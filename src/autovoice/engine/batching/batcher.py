@@ -11,6 +11,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import Any
 
+from autovoice.engine.batching.calls import Priority
 from autovoice.engine.batching.queue import FairQueue, Job
 from autovoice.errors import Cancelled
 
@@ -85,7 +86,7 @@ class Batcher:
         self._queue = FairQueue()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._calls = 0
+        self._calls = dict.fromkeys(Priority, 0)
         self._fits: dict[Hashable, tuple[int, float]] = {}
 
     @property
@@ -94,15 +95,15 @@ class Batcher:
         return threading.current_thread() is self._thread
 
     @contextlib.contextmanager
-    def open_call(self) -> Iterator[None]:
+    def open_call(self, priority: Priority = Priority.BATCH) -> Iterator[None]:
         """Count a call as one that may send jobs: only then is it worth to wait for others."""
         with self._changed:
-            self._calls += 1
+            self._calls[priority] += 1
         try:
             yield
         finally:
             with self._changed:
-                self._calls -= 1
+                self._calls[priority] -= 1
                 self._changed.notify_all()
 
     def stop(self) -> None:
@@ -225,7 +226,8 @@ class Batcher:
         if not batch or batch[0].key is None or len(batch) >= self._most(batch[0]):
             return 0.0
         others_wait = len(self._queue) > len(batch)
-        if others_wait or self._calls <= self._queue.requests:
+        priority = batch[0].call.priority  # live sound does not wait for songs
+        if others_wait or self._calls[priority] <= self._queue.requests(priority):
             return 0.0
         return batch[0].since_s + self.max_wait_ms / 1000 - self._clock()
 

@@ -53,10 +53,9 @@ class FairQueue:
     def __len__(self) -> int:
         return sum(len(jobs) for line in self._waiting.values() for jobs in line.values())
 
-    @property
-    def requests(self) -> int:
-        """How many requests have something waiting."""
-        return sum(len(line) for line in self._waiting.values())
+    def requests(self, priority: Priority) -> int:
+        """Return how many requests of a priority have something waiting."""
+        return len(self._waiting[priority])
 
     def push(self, job: Job) -> None:
         """Put a job at the end of its request's own line."""
