@@ -23,7 +23,6 @@ from test_server_stream import URL, begin, closed
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from autovoice import weights
 from autovoice.errors import InputError, ResourceError, VoiceError
 from autovoice.server.api.stream_engine import StreamLost, StreamShape
 from autovoice.server.live.capacity import Capacity
@@ -278,9 +277,7 @@ def test_sigterm_lets_a_session_go_on_for_a_while(tmp_path: Path) -> None:
             os.kill(pid, 0)
 
 
-@pytest.mark.skipif(
-    weights.status("whisper-base").state != "ready", reason="the weights are not in the cache"
-)
+@pytest.mark.e2e
 def test_the_real_engine_sings_live(tmp_path: Path, path: Path) -> None:
     """Sound of the real networks comes back through the pipe, in time with what was sent."""
     maker = EngineMaker(Settings(data_dir=tmp_path), "cpu")
