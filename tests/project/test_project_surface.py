@@ -17,6 +17,7 @@ PUBLIC = {
     "Conversion",
     "Engine",
     "InputError",
+    "Performance",
     "Progress",
     "ResourceError",
     "ScoreCard",
@@ -26,6 +27,7 @@ PUBLIC = {
     "WeightsError",
     "__version__",
     "convert",
+    "sing",
     "speak",
 }
 
