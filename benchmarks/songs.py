@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import Section, against, table
+from autovoice.bench.tables import table
+from benchmarks.page import Section, against
 from benchmarks.process import Done, python
 
 VOICE = "kumo"

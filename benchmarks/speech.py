@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from autovoice import weights
+from autovoice.bench.tables import table
 from autovoice.engine import Builders, Engine
 from autovoice.speak.utterance import Utterance
-from benchmarks.page import Section, against, table
+from benchmarks.page import Section, against
 from benchmarks.process import KIB
 from benchmarks.spoken import front, sentences
 

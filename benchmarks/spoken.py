@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from autovoice.bench.tables import table
 from autovoice.engine import Builders, Engine
 from autovoice.eval.scorer import Scorer
 from autovoice.speak.utterance import Utterance
-from benchmarks.page import Section, table
+from benchmarks.page import Section
 
 log = logging.getLogger("benchmarks")
 SENTENCES = Path(__file__).with_name("sentences.tsv")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.page import Section, against, table
+from autovoice.bench.tables import table
+from benchmarks.page import Section, against
 from benchmarks.process import python
 
 IMPORT_S = 0.5

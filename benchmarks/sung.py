@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autovoice import io
+from autovoice.bench.tables import table
 from autovoice.engine import Engine, Performance
 from autovoice.eval.cer import character_error_rate
 from autovoice.eval.judges import Judges, Sound
@@ -24,7 +25,7 @@ from autovoice.speak.score import Note, read_score
 from autovoice.speak.sung.phrases import Phrase, phrases
 from autovoice.speak.sung.syllables import UNVOICED
 from autovoice.types import Audio
-from benchmarks.page import Section, table
+from benchmarks.page import Section
 
 log = logging.getLogger("benchmarks")
 SCORES = Path(__file__).with_name("scores")

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.page import Section, against, table, write
+from benchmarks.page import Section, against, write
 
 from autovoice import io, weights
+from autovoice.bench.tables import table
 from benchmarks import __main__ as command
 from benchmarks import machine, page, process, songs, startup
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from autovoice.cli.fetch import fetch_missing
+from autovoice.cli.convert import make_engine
+from autovoice.cli.speak import fetch_weights, read_lexicon
 from autovoice.errors import InputError
 
 
@@ -157,27 +158,6 @@ def check(score: Path, output: Path) -> None:
     if output.is_dir():
         raise InputError(f"{output}: found a folder, expected the name of a file to write")
     make_folder(output.parent)
-
-
-def read_lexicon(path: Path) -> Any:
-    """Read a file of pronunciations."""
-    from autovoice.speak.text import lexicon
-
-    return lexicon.read(path)
-
-
-def fetch_weights() -> None:
-    """Fetch what is missing, with a word about it, on the first call on a machine."""
-    from autovoice import weights
-
-    fetch_missing(weights.needed_by("speak"))
-
-
-def make_engine(device: str, vram: str | None) -> Any:
-    """Build the engine."""
-    from autovoice.engine import Engine
-
-    return Engine(device, vram)
 
 
 def _print(done: Any, output: Path, *, language: str, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autovoice.cli.convert import make_engine
 from autovoice.cli.fetch import fetch_missing
 from autovoice.errors import InputError
 
@@ -146,13 +147,6 @@ def fetch_weights() -> None:
     from autovoice import weights
 
     fetch_missing(weights.needed_by("speak"))
-
-
-def make_engine(device: str, vram: str | None) -> Any:
-    """Build the engine."""
-    from autovoice.engine import Engine
-
-    return Engine(device, vram)
 
 
 def _judged(

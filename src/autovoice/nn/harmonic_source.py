@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SINE_AMPLITUDE = 0.1
-VOICED_NOISE = 0.003
-UNVOICED_BELOW_HZ = 10.0
+from autovoice.kernels.harmonic_source import (
+    SINE_AMPLITUDE,
+    UNVOICED_BELOW_HZ,
+    VOICED_NOISE,
+    fill_gaps,
+)
 
 
 class HarmonicSource(nn.Module):
@@ -52,7 +55,7 @@ class HarmonicSource(nn.Module):
             f0_hz = f0_hz.float()
             voiced = (f0_hz > UNVOICED_BELOW_HZ).float()
             gate = voiced.repeat_interleave(self.hop_samples, dim=1)
-            f0_samples = self._upsample(_fill_gaps(f0_hz))
+            f0_samples = self._upsample(fill_gaps(f0_hz))
             cycles = self._turned(f0_samples)
             if start_phase is not None:
                 cycles = cycles + start_phase.double()[:, None]
@@ -75,7 +78,7 @@ class HarmonicSource(nn.Module):
         Shape: ``[B, F]`` -> ``[B, F * hop]``, float64.
         """
         with torch.no_grad(), torch.autocast(f0_hz.device.type, enabled=False):
-            return self._turned(self._upsample(_fill_gaps(f0_hz.float())))
+            return self._turned(self._upsample(fill_gaps(f0_hz.float())))
 
     def _turned(self, f0_samples: Tensor) -> Tensor:
         return torch.cumsum(f0_samples.double() / self.sample_rate_hz, dim=1)
@@ -85,14 +88,3 @@ class HarmonicSource(nn.Module):
         return F.interpolate(
             f0_hz[:, None], scale_factor=self.hop_samples, mode="linear", align_corners=False
         )[:, 0]
-
-
-def _fill_gaps(f0_hz: Tensor) -> Tensor:
-    """Hold the last voiced value through unvoiced frames so that edges do not glide to zero."""
-    voiced = f0_hz > UNVOICED_BELOW_HZ
-    index = torch.arange(f0_hz.shape[1], device=f0_hz.device).expand_as(f0_hz)
-    last = torch.where(voiced, index, torch.zeros_like(index)).cummax(dim=1).values
-    held = f0_hz.gather(1, last)
-    following = torch.where(voiced, index, torch.full_like(index, f0_hz.shape[1] - 1))
-    following = following.flip(1).cummin(dim=1).values.flip(1)
-    return torch.where(held > UNVOICED_BELOW_HZ, held, f0_hz.gather(1, following)).clamp_min(0)
