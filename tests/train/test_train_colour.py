@@ -9,7 +9,8 @@ import torch
 
 from autovoice.nn.mel24k import Mel24k
 from autovoice.train.colour import colour_gap, long_term, paint, random_colour
-from autovoice.train.octave_loss import OctaveLoss
+from autovoice.train.floor_loss import FloorLoss
+from autovoice.train.octave_loss import DoublingLoss, OctaveLoss
 
 LOUD_DB = 9.0
 
@@ -86,3 +87,34 @@ def test_the_octave_loss_pulls_the_sound_up() -> None:
         float(OctaveLoss()(x, torch.full((1, 160), 440.0))) for x in (audio.detach(), better)
     )
     assert after < before
+
+
+def test_the_doubling_loss_misses_the_odd_harmonics_of_a_low_note() -> None:
+    loss = DoublingLoss()
+    low = torch.full((1, 160), 105.0)
+    assert float(loss(_voice(105.0), low)) < 0.02
+    assert float(loss(_voice(210.0), low)) > 0.9
+    assert float(loss(_voice(420.0), torch.full((1, 160), 250.0))) == 0.0  # too high to count
+    audio = (_voice(210.0) + 0.05 * _voice(105.0)).requires_grad_(True)
+    before = loss(audio, low)
+    before.backward()
+    assert audio.grad is not None
+    with torch.no_grad():
+        better = audio - 0.05 * audio.grad / audio.grad.abs().max()
+        assert float(loss(better, low)) < float(before)
+
+
+def test_the_floor_loss_hears_hum_only_where_nothing_is_voiced() -> None:
+    loss = FloorLoss()
+    chance = torch.Generator().manual_seed(0)
+    seconds = torch.arange(48_000) / 24_000
+    sung = torch.where(seconds < 1.0, _voice(220.0)[:, :48_000], 0.0)
+    f0_hz = torch.where(torch.arange(160) < 80, 220.0, 0.0)[None]
+    hiss = 1e-3 * torch.randn(1, 48_000, generator=chance)
+    hum = torch.where(seconds > 1.1, 0.02 * torch.sin(2 * torch.pi * 150 * seconds), 0.0)
+    clean = sung + hiss
+    assert float(loss(clean, clean, f0_hz)) == 0.0
+    assert float(loss(clean + hum, clean, f0_hz)) > 0.5
+    assert float(loss(clean, clean + hum, f0_hz)) == 0.0  # less than the source is no fault
+    voiced = torch.full((1, 160), 220.0)
+    assert float(loss(clean + hum, clean, voiced)) == 0.0

@@ -21,8 +21,8 @@ from autovoice.train.trainer import CRITICS_ALONE, Trainer
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
-    "asr", "style", "mel_synthetic", "mel_real", "peaks", "pitch", "octave", "words", "voice",
-    "colour", "leak", "norm",
+    "asr", "style", "mel_synthetic", "mel_real", "peaks", "pitch", "octave", "doubled",
+    "words", "voice", "floor", "colour", "leak", "norm",
 }  # fmt: skip
 
 
@@ -187,5 +187,9 @@ def test_pitch_is_moved_to_the_other_voice() -> None:
         assert 0.2 < float(whole.float().mean()) < 0.5
         assert 0.2 < float(exact.float().mean()) < 0.5
         raised = part[~whole & ~exact]
-        assert (raised > -step).all()
+        assert (raised > -step - 0.8).all()
+        assert (raised < -1.0 - 1e-3).any() or sign > 0
     assert float(moved.max()) <= 1_200
+    assert float(moved.min()) >= 60
+    silent = move_pitch(torch.zeros(2, 4), medians[:2], medians[:2], chance)
+    assert not silent.any()

@@ -42,6 +42,8 @@ class LossWeights(BaseModel):
     leak: Weight = WEIGHTS["leak"]
     pitch: Weight = WEIGHTS["pitch"]
     octave: Weight = WEIGHTS["octave"]
+    doubled: Weight = WEIGHTS["doubled"]
+    floor: Weight = WEIGHTS["floor"]
     colour: Weight = WEIGHTS["colour"]
     adversarial: Weight = WEIGHTS["adversarial"]
     features: Weight = WEIGHTS["features"]

@@ -31,7 +31,6 @@ from autovoice.nn.adain import AdaINResBlock1, adain_snake
 from autovoice.train import checkpoint
 from autovoice.train.losses import MelDistance
 from autovoice.train.metrics import Metrics, Row
-from autovoice.train.octave_loss import OctaveLoss
 from autovoice.train.options import Options
 from autovoice.train.ranks import join
 from autovoice.train.setup import build
@@ -73,7 +72,7 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
     trainer = Trainer(
         options, nets, corpus, Stock(teacher, options.stock) if options.stock else teacher,
         MelDistance().to(options.device),
-        Judges(pitch, OctaveLoss().to(options.device)), chance,
+        Judges(pitch).to(options.device), chance,
         np.random.default_rng(seed), Metrics(folder, listener), ranks, started,
         step=step,
     )  # fmt: skip

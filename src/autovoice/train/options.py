@@ -12,8 +12,8 @@ from pathlib import Path
 # What each loss counts in the sum that is descended.
 WEIGHTS: Mapping[str, float] = {
     "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "peaks": 0.5, "words": 4.0,
-    "voice": 2.0, "leak": 1.0, "pitch": 0.5, "octave": 1.0, "colour": 0.6, "adversarial": 0.6,
-    "features": 4.0, "match": 0.6,
+    "voice": 2.0, "leak": 1.0, "pitch": 0.5, "octave": 1.0, "doubled": 0.5, "floor": 0.15,
+    "colour": 0.6, "adversarial": 0.6, "features": 4.0, "match": 0.6,
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,9 +11,10 @@ from torch.nn import functional as F
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train.colour import colour_gap, long_term
 from autovoice.train.corpus import Crops
+from autovoice.train.floor_loss import FloorLoss
 from autovoice.train.losses import MelDistance, cosine_gap
 from autovoice.train.networks import Networks
-from autovoice.train.octave_loss import OctaveLoss
+from autovoice.train.octave_loss import DoublingLoss, OctaveLoss
 from autovoice.train.perturb import disguise
 from autovoice.train.pitch_loss import PitchLoss
 from autovoice.train.synthetic import SyntheticBatch
@@ -22,6 +23,8 @@ MEL24K_UNIT_PER_DB = 0.0576
 JUDGE_SPEEDS = (0.88, 1.0, 1.13)
 # The pitch of a clip that has no voiced frame to tell it.
 _USUAL_HZ = 180.0
+# No note is moved below.
+_LOWEST_HZ = 60.0
 Losses = dict[str, Tensor]
 
 
@@ -47,7 +50,15 @@ class Judges:
     """What a conversion is judged by besides its words and its voice."""
 
     pitch: PitchLoss
-    octave: OctaveLoss
+    octave: OctaveLoss = field(default_factory=OctaveLoss)
+    doubled: DoublingLoss = field(default_factory=DoublingLoss)
+    floor: FloorLoss = field(default_factory=FloorLoss)
+
+    def to(self, device: str) -> Judges:
+        """Move all of them."""
+        for judge in (self.pitch, self.octave, self.doubled, self.floor):
+            judge.to(device)
+        return self
 
 
 def judge_step(
@@ -111,6 +122,7 @@ def real_step(
         "peaks": loud,
         "pitch": judges.pitch(made, crops.f0_hz),
         "octave": judges.octave(made, crops.f0_hz),
+        "doubled": judges.doubled(made, crops.f0_hz),
     }
     return losses, Made(made, crops.audio, crops.band_hz)
 
@@ -179,6 +191,8 @@ def _convert(
         "colour": colour_gap(long_term(mel), colour),
         "pitch": judges.pitch(made, source.f0_hz),
         "octave": judges.octave(made, source.f0_hz),
+        "doubled": judges.doubled(made, source.f0_hz),
+        "floor": judges.floor(made, source.audio, source.f0_hz),
         "leak": F.relu((voice * own).sum(1) - (wanted * own).sum(1) - 0.1).mean(),
     }
     return losses, made, wanted
@@ -189,7 +203,8 @@ def move_pitch(
 ) -> Tensor:
     """Bring each pitch to the other voice's: half of them exactly, half by whole octaves.
 
-    A third is then raised by up to two octaves, since people sing higher than they speak.
+    A third is then raised by up to two octaves, since people sing higher than they speak, and a
+    sixth lowered by up to 0.8: a melody that is moved by whole octaves can lie under any speech.
 
     Shape: ``f0_hz: [B, F]``, ``median_hz, wanted_hz: [B]`` -> ``[B, F]``.
     """
@@ -197,5 +212,6 @@ def move_pitch(
     whole = torch.rand(len(octaves), generator=chance, device=octaves.device) < 0.5
     octaves = torch.where(whole, octaves.round(), octaves).clamp(-1.5, 1.5)
     draw = torch.rand(len(octaves), generator=chance, device=octaves.device)
-    octaves = octaves + (draw - 2 / 3).clamp_min(0) * 6
-    return (f0_hz * torch.exp2(octaves)[:, None]).clamp(max=1_200.0)
+    octaves = octaves + (draw - 2 / 3).clamp_min(0) * 6 - (1 / 6 - draw).clamp_min(0) * 4.8
+    moved = f0_hz * torch.exp2(octaves)[:, None]
+    return torch.where(f0_hz > 0, moved.clamp(_LOWEST_HZ, 1_200.0), 0.0)
