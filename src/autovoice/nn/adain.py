@@ -56,6 +56,11 @@ def adain_snake(
     return (made + torch.sin(alpha * made).square() / alpha).to(x.dtype)
 
 
+def _convolve(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    made: Tensor = conv(x)
+    return made
+
+
 class AdainResBlk1d(nn.Module):
     """A residual block of two 3-wide convolutions under style, optionally doubling the rate.
 
@@ -110,8 +115,9 @@ class AdaINResBlock1(nn.Module):
             pad = dilation * (kernel_size - 1) // 2
             return nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=pad)
 
-        # One function for what lies between two convolutions, so that it can be compiled alone.
+        # Functions of their own, so that a training can put its own in their place.
         self.activate: Callable[[Tensor, Tensor, Tensor], Tensor] = adain_snake
+        self.convolve: Callable[[nn.Conv1d, Tensor], Tensor] = _convolve
         count = len(dilations)
         self.convs1 = nn.ModuleList(conv(d) for d in dilations)
         self.convs2 = nn.ModuleList(conv(1) for _ in dilations)
@@ -131,7 +137,7 @@ class AdaINResBlock1(nn.Module):
             strict=True,
         )
         for norm1, alpha1, conv1, norm2, alpha2, conv2 in layers:
-            y = conv1(self.activate(x, norm1.fc(style), alpha1))
-            y = conv2(self.activate(y, norm2.fc(style), alpha2))
+            y = self.convolve(conv1, self.activate(x, norm1.fc(style), alpha1))
+            y = self.convolve(conv2, self.activate(y, norm2.fc(style), alpha2))
             x = x + y
         return x

@@ -6,6 +6,8 @@ source, at the sizes of Kokoro-82M (hexgrad, Apache-2.0): 53.25 M parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +24,10 @@ _KERNELS = (3, 7, 11)
 _N_FFT = 20
 _HOP = 5
 _BINS = _N_FFT // 2 + 1
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
 
 
 class Generator(nn.Module):
@@ -51,6 +57,8 @@ class Generator(nn.Module):
         self.conv_post = nn.Conv1d(128, 2 * _BINS, 7, padding=3)
         self.register_buffer("window", torch.hann_window(_N_FFT), persistent=False)
         self.inverse = InverseStft(_N_FFT, _HOP)
+        # How sounds lie in memory, which a training may change.
+        self.arrange: Callable[[Tensor], Tensor] = _as_it_is
 
     def forward(self, x: Tensor, style: Tensor, source: Tensor) -> Tensor:
         """Filter the excitation ``source: [B, T]`` by ``x: [B, 512, T // 300]``."""
@@ -61,9 +69,9 @@ class Generator(nn.Module):
             x = up(F.leaky_relu(x, 0.1))
             if index == 1:
                 x = F.pad(x, (1, 0), mode="reflect")
-            x = x + noise_res(noise_conv(harmonics), style)
-            blocks = self.resblocks[3 * index : 3 * index + 3]
-            x = torch.stack([block(x, style) for block in blocks]).mean(0)
+            x = self.arrange(x) + noise_res(self.arrange(noise_conv(harmonics)), style)
+            first, second, third = self.resblocks[3 * index : 3 * index + 3]
+            x = (first(x, style) + second(x, style) + third(x, style)) / 3
         x = self.conv_post(F.leaky_relu(x))
         return self._synthesise(x.float())
 

@@ -27,7 +27,6 @@ import numpy as np
 import torch
 
 from autovoice.errors import InputError
-from autovoice.nn.adain import AdaINResBlock1, adain_snake
 from autovoice.train import checkpoint
 from autovoice.train.losses import MelDistance
 from autovoice.train.metrics import Metrics, Row
@@ -62,11 +61,10 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
     nets, corpus, teacher, pitch = build(
         options.data, options.device, options.frames, options.limit, options.resume
     )
-    if options.compile:
-        fused = torch.compile(adain_snake, dynamic=False)
-        for module in nets.decoder.modules():
-            if isinstance(module, AdaINResBlock1):
-                module.activate = fused
+    if options.compile and options.device.startswith("cuda"):
+        from autovoice.train.fused_activation import fuse  # only here: Triton wants a GPU
+
+        fuse(nets.decoder)
     seed = options.seed + step + ranks.seed_offset
     chance = torch.Generator(options.device).manual_seed(seed)
     trainer = Trainer(
@@ -129,7 +127,7 @@ def main() -> None:
     for name in ("--limit", "--steps", "--judge-steps"):
         parser.add_argument(name, type=int)
     parser.add_argument("--precision", choices=["bfloat16", "off"], default="bfloat16")
-    parser.add_argument("--compile", action="store_true", help="fuse the decoder's activations")
+    parser.add_argument("--compile", action="store_true", help="fused kernels (CUDA only)")
     parser.add_argument("--graphs", action="store_true", help="replay steps as CUDA graphs")
     run(Options(**vars(parser.parse_args())))
 

@@ -39,7 +39,8 @@ class Options:
         limit: use so many clips of the corpus. Default: all.
         save_every_s: seconds between checkpoints.
         report_every: steps between reports.
-        compile: fuse the decoder's activations.
+        compile: run the decoder's residual blocks as fused kernels, compiled by Triton in the first
+            steps (CUDA only; ``fused_activation.py``).
         sung_every: in phase ``joint`` every so many steps the teacher's song is converted too.
         graphs: capture each kind of step as a CUDA graph (CUDA only).
         weights: of the losses, by name.
