@@ -42,6 +42,7 @@ class JobTable(LeaseDesk):
         database: where it is.
         clock: seconds since 1970. Default the system's.
         attempts: without progress, after which a job fails. Default 3.
+        random_hex: makes ids and tokens; takes their length in bytes. Default the system's.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class JobTable(LeaseDesk):
         *,
         clock: Callable[[], float] = time.time,
         attempts: int = 3,
+        random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        super().__init__(database, clock, attempts)
+        super().__init__(database, clock, attempts, random_hex)
 
     def submit(self, new: NewJob, limits: Limits = Limits()) -> tuple[Job, bool]:  # noqa: B008
         """Accept a job, or find the one that the same key accepted before.
@@ -72,7 +74,7 @@ class JobTable(LeaseDesk):
                 return known, False
             now = self.clock()
             _check(connection, new, limits, now)
-            row = _row(new, now)
+            row = _row(f"job_{self.random_hex(12)}", new, now)
             connection.execute(jobs.insert().values(**row))
             tallies.count(connection, tallies.SUBMITTED, new.kind)
             if new.audio_s:
@@ -257,9 +259,9 @@ def _find(connection: Connection, job_id: str, owner: str | None, *, lock: bool 
     return job_of(found)
 
 
-def _row(new: NewJob, now: float) -> dict[str, Any]:
+def _row(job_id: str, new: NewJob, now: float) -> dict[str, Any]:
     return {
-        "id": f"job_{secrets.token_hex(12)}",
+        "id": job_id,
         "owner": new.owner,
         "kind": new.kind,
         "state": QUEUED,
