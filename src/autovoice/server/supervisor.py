@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -35,6 +36,7 @@ WATCH_S = 0.05
 FIRST_RESTART_S, LONGEST_RESTART_S, HEALTHY_S = 0.1, 5.0, 2.0
 API_END_S = 8.0
 BACKLOG = 2048
+PIPE_BYTES = 64 << 10
 
 
 @dataclass
@@ -186,8 +188,13 @@ class Supervisor:
         log.info("process started", name=slot.name, pid=slot.process.pid)
 
     def _copy(self, pipe: IO[bytes]) -> None:
-        for line in pipe:
-            self._writer.write(line.decode("utf-8", "replace").rstrip("\n"))
+        rest = b""
+        while block := os.read(pipe.fileno(), PIPE_BYTES):
+            *lines, rest = (rest + block).split(b"\n")
+            if lines:
+                self._writer.write(*(line.decode("utf-8", "replace") for line in lines))
+        if rest:
+            self._writer.write(rest.decode("utf-8", "replace"))
         pipe.close()
 
     def _died(self, slot: Slot, now: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autovoice.server.api.errors import ApiError, respond
@@ -27,6 +27,7 @@ SAFE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 
 
 class Guard:
@@ -40,6 +41,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, told: Told) -> None:
         self._app, self._settings, self._told = app, settings, told
+        self._needs_key = settings.needs_key
+        self._host: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -65,10 +68,11 @@ class Guard:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                found = MutableHeaders(scope=message)
-                found["X-Request-ID"] = request_id
-                for name, value in SAFE_HEADERS.items():
-                    found.setdefault(name, value)
+                found = list(message.get("headers", ()))
+                names = {name for name, _ in found}
+                found.append((b"x-request-id", request_id.encode()))
+                found += [pair for pair in _SAFE if pair[0] not in names]
+                message["headers"] = found
             await send(message)
 
         try:
@@ -109,13 +113,15 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
         """Keep pages of other sites out: of the service on this machine, and of any by CORS."""
         host = headers.get("host", "")
-        if not self._settings.needs_key and not _is_own(host, self._settings.allowed_hosts):
-            return ApiError(
-                403,
-                "host_not_allowed",
-                f"found the host {host[:100]!r}, expected this machine's own name; add others to "
-                "allowed_hosts, or require keys",
-            )
+        if not self._needs_key and host != self._host:
+            if not _is_own(host, self._settings.allowed_hosts):
+                return ApiError(
+                    403,
+                    "host_not_allowed",
+                    f"found the host {host[:100]!r}, expected this machine's own name; add others "
+                    "to allowed_hosts, or require keys",
+                )
+            self._host = host  # nearly all requests name the same one
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if origin is None or not changes or origin in self._settings.allowed_origins:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
@@ -153,6 +153,12 @@ class JobTable(LeaseDesk):
         with self.database.read() as connection:
             rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids)))
             return [job_of(row) for row in rows]
+
+    def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how often each of those jobs that exist has changed."""
+        with self.database.read() as connection:
+            query = select(jobs.c.id, jobs.c.version).where(jobs.c.id.in_(ids))
+            return {row.id: row.version for row in connection.execute(query)}
 
     def request_cancel(self, job_id: str, owner: str | None = None) -> Job:
         """Ask a job to stop: one that waits is cancelled now, one that runs within a chunk.
