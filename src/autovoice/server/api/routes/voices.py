@@ -16,6 +16,7 @@ from autovoice.server.api.receive import Form, receive_form
 from autovoice.server.api.schemas import (
     JobBody,
     VoiceRequest,
+    answers,
     body_hash,
     job_body,
     parse,
@@ -43,6 +44,23 @@ _FORM = {
                             "items": {"type": "string", "format": "binary"},
                         },
                         **VoiceRequest.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
+_IMPORT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["voice_file"],
+                    "properties": {
+                        "voice_file": {"type": "string", "format": "binary"},
+                        "name": {"type": "string", "minLength": 1, "maxLength": 64},
                     },
                 }
             }
@@ -92,7 +110,7 @@ async def create_voice(request: Request, caller: Voices) -> JSONResponse:
     return JSONResponse(job_body(job).model_dump(), 202)
 
 
-@router.post("/import", status_code=201)
+@router.post("/import", status_code=201, openapi_extra=_IMPORT)
 async def import_voice(request: Request, caller: Voices) -> JSONResponse:
     """Keep a ``.voice`` file; form fields: ``voice_file``, and ``name`` to call it otherwise."""
     service = service_of(request)
@@ -113,7 +131,11 @@ async def get_voice(name: str, request: Request, caller: Voices) -> dict[str, An
     return _body(voice, own=own)
 
 
-@router.get("/{name}/export")
+@router.get(
+    "/{name}/export",
+    response_class=Response,
+    responses=answers("the voice", "application/octet-stream"),
+)
 async def export_voice(name: str, request: Request, caller: Voices) -> Response:
     """Fetch a voice as a ``.voice`` file."""
     voice = await run_in_threadpool(_find, service_of(request), name, caller)
@@ -122,7 +144,7 @@ async def export_voice(name: str, request: Request, caller: Voices) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{name}/preview")
+@router.get("/{name}/preview", response_class=Response, responses=answers("the sound", "audio/wav"))
 async def preview_voice(name: str, request: Request, caller: Voices) -> FileResponse:
     """Hear a voice of yours: a few seconds, made when it was created."""
     service = service_of(request)
