@@ -23,8 +23,8 @@ from autovoice.errors import AutoVoiceError
 
 # All that docs/api.md says of a file that is no song.
 DOCUMENTED = {(202, ""), (415, "unsupported_audio"), (422, "input_error"), (422, "empty_file")}
-BUDGET_S, LONGEST_S = 12.0, 20.0
-EXAMPLES, FEWEST = 40, 8
+BUDGET_S, LONGEST_S = 8.0, 20.0
+EXAMPLES, FEWEST = 40, 5
 
 
 def chunk(name: bytes, content: bytes, claimed: int | None = None) -> bytes:

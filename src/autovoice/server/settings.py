@@ -71,6 +71,8 @@ class Settings(BaseModel):
         header_s: longest time for the head of a request.
         quotas: per key.
         log_level, log_format: ``json`` for programs, ``text`` for people.
+        traces_endpoint: where spans are sent by OTLP over HTTP, such as
+            ``http://127.0.0.1:4318/v1/traces``. Default none: no tracing.
         log_bytes, log_files: of each log file, and how many. Default 10 MiB, 5.
     """
 
@@ -107,6 +109,7 @@ class Settings(BaseModel):
     quotas: Quotas = Quotas()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
+    traces_endpoint: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     log_bytes: Annotated[int, Field(ge=1 << 10)] = 10 << 20
     log_files: Annotated[int, Field(ge=1, le=100)] = 5
 
@@ -171,5 +174,5 @@ def _told(detail: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return f"setting {where!r} is unknown; expected one of {', '.join(Settings.model_fields)}"
-    found = "" if where == "database_url" else f"found {detail['input']!r}: "
+    found = "" if where in {"database_url", "traces_endpoint"} else f"found {detail['input']!r}: "
     return f"setting {where}: {found}{detail['msg']}"

@@ -28,6 +28,7 @@ from autovoice.server.jobs import JobTable
 from autovoice.server.logs import LogWriter
 from autovoice.server.migrations import upgrade
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import tracing_of
 from autovoice.server.work.flag import Flag
 
 log = structlog.get_logger(__name__)
@@ -98,9 +99,10 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; return the exit code.
 
         Raises:
-            InputError: the folder is in use, or the address cannot be had.
+            InputError: the folder is in use, the address cannot be had, or traces cannot be sent.
             ResourceError: the folder or the database cannot be used.
         """
+        tracing_of(self._settings, "supervisor").close()  # told here rather than by its children
         store = FileStore(self._settings.data_dir)
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
         with self._alone(), contextlib.ExitStack() as stack:

@@ -85,7 +85,7 @@ def make_app(service: Service, engine: StreamEngine | None = None) -> ASGIApp:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After", "Location"],
         )
-    return Guard(surrounded, service.settings, service.metrics.told)
+    return Guard(surrounded, service.settings, service.metrics.told, service.tracing)
 
 
 async def _sweep(service: Service) -> None:

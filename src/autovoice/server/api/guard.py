@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autovoice.server.api.errors import ApiError, respond
 from autovoice.server.settings import Settings, is_loopback
+from autovoice.server.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -37,10 +38,11 @@ class Guard:
         app: what it surrounds.
         settings: of the service.
         told: hears of each finished request.
+        tracing: gets a span of each request.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, told: Told) -> None:
-        self._app, self._settings, self._told = app, settings, told
+    def __init__(self, app: ASGIApp, settings: Settings, told: Told, tracing: Tracing) -> None:
+        self._app, self._settings, self._told, self._tracing = app, settings, told, tracing
         self._needs_key = settings.needs_key
         self._host: str | None = None
 
@@ -56,8 +58,28 @@ class Guard:
         with structlog.contextvars.bound_contextvars(request=request_id):
             if scope["type"] == "websocket":
                 await self._websocket(scope, headers, receive, send)
+            elif self._tracing.is_on:
+                await self._traced(scope, headers, receive, send)
             else:
                 await self._http(scope, headers, receive, send)
+
+    async def _traced(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        method, status = scope["method"], 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        with self._tracing.span(method, headers.get("traceparent"), kind="SERVER") as span:
+            await self._http(scope, headers, receive, answer)
+            route = getattr(scope.get("route"), "path", "other")
+            span.rename(f"{method} {route}")
+            span.note(
+                http__request__method=method, http__route=route, http__response__status_code=status
+            )
+            if status >= 500:
+                span.fail(scope["state"].get("rejection", ""))
 
     async def _http(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         begun, status = time.perf_counter(), 500

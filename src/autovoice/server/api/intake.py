@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -84,6 +85,7 @@ def _look(service: Service, upload: Upload) -> float | None:
 
 async def submit(service: Service, new: NewJob, files: Sequence[StoredFile]) -> tuple[Job, bool]:
     """Accept a job; the uploads of a request that was accepted before are removed again."""
+    new = replace(new, trace=service.tracing.current())
     job, is_new = await run_in_threadpool(service.table.submit, new, service.limits)
     if is_new:
         service.capacity.added()

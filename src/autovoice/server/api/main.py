@@ -21,6 +21,7 @@ from autovoice.server.database import Database
 from autovoice.server.files import raise_file_limit
 from autovoice.server.live.client import PipeStreamEngine
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import tracing_of
 
 log = structlog.get_logger(__name__)
 # The last answers after the end was asked for; then open connections are closed.
@@ -53,7 +54,8 @@ def main() -> int:
     orders = child.receive()
     settings = orders.settings
     logs.configure(settings.log_level, str(orders.extra["name"]))
-    service = Service(settings, Database(settings.url, busy_s=5.0))
+    tracing = tracing_of(settings, str(orders.extra["name"]))
+    service = Service(settings, Database(settings.url, busy_s=5.0), tracing=tracing)
     raise_file_limit()
     live = str(orders.extra.get("live", ""))
     engine = PipeStreamEngine(Path(live)) if live else None

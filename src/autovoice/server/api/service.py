@@ -22,6 +22,7 @@ from autovoice.server.jobs import JobTable, Limits
 from autovoice.server.keys import KeyRing
 from autovoice.server.rates import Rates
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import Tracing
 from autovoice.server.voicebank import VoiceBank
 
 # How long a figure that decides about capacity may be old.
@@ -37,11 +38,13 @@ class Service:
         settings: of the service.
         database: where jobs, files and keys are.
         clock: seconds since 1970.
+        tracing: of this process.
     """
 
     settings: Settings
     database: Database
     clock: Callable[[], float] = time.time
+    tracing: Tracing = field(default_factory=Tracing)
     draining: bool = False
     receiving_bytes: int = 0
     streams: int = 0
@@ -122,6 +125,7 @@ class Service:
         """Close what is open."""
         self.reader.shutdown()
         self.database.close()
+        self.tracing.close()
 
 
 def service_of(request: Request) -> Service:

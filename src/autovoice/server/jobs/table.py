@@ -287,5 +287,6 @@ def _row(job_id: str, new: NewJob, now: float) -> dict[str, Any]:
         "cancel_requested": False,
         "idempotency_key": new.idempotency_key,
         "body_hash": new.body_hash,
+        "trace": new.trace,
         "version": 1,
     }
