@@ -64,6 +64,8 @@ class Settings(BaseModel):
         storage_bytes: budget of all files. Default 50 GiB.
         free_bytes: of the disk, kept free. Default 512 MiB.
         retention_s: how long finished jobs and unused files are kept. Default 7 days.
+        orphan_s: age from which files are removed that nothing mentions, left by a crash; at least
+            the time of an upload and an hour. Default 1 day.
         lease_s: how long a worker may be silent before its job is given to another. Default 30.
         attempts: without progress, after which a job fails. Default 3.
         grace_s: between the request to stop and the end. Default 20.
@@ -100,6 +102,7 @@ class Settings(BaseModel):
     storage_bytes: Annotated[int, Field(ge=0)] = 50 << 30
     free_bytes: Annotated[int, Field(ge=0)] = 512 << 20
     retention_s: Positive = 7 * 86_400.0
+    orphan_s: Positive = 86_400.0
     lease_s: Positive = 30.0
     attempts: Count = 3
     grace_s: Positive = 20.0

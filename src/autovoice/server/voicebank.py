@@ -12,7 +12,7 @@ from autovoice.server.keys import LOCAL
 from autovoice.server.settings import Settings
 from autovoice.voices import BUILTIN_VOICES, Voice, VoiceStore, builtin_voice, data_dir
 
-_PREVIEW = ".preview.wav"
+PREVIEW = ".preview.wav"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class VoiceBank:
 
     def preview(self, name: str, owner: str) -> Path:
         """Return where the preview of a caller's own voice is or would be."""
-        return self.own(owner).path(name).with_suffix(_PREVIEW)
+        return self.own(owner).path(name).with_suffix(PREVIEW)
 
     def delete(self, name: str, owner: str) -> None:
         """Delete a caller's own voice.

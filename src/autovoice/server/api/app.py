@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import structlog
@@ -21,9 +22,12 @@ from autovoice.server.api.routes import health, jobs, songs, speech, voices
 from autovoice.server.api.schemas import ErrorBody
 from autovoice.server.api.service import Service
 from autovoice.server.api.stream_engine import StreamEngine
+from autovoice.server.orphans import remove_orphans
 
 log = structlog.get_logger(__name__)
-SWEEP_S = 60.0
+SWEEP_S, ORPHANS_S = 60.0, 3600.0
+# Between the last byte of an upload and its row: many may wait to be looked at.
+PROBING_S = 3600.0
 REFUSALS = {
     400: "damaged request",
     401: "no valid key",
@@ -89,18 +93,22 @@ def make_app(service: Service, engine: StreamEngine | None = None) -> ASGIApp:
 
 
 async def _sweep(service: Service) -> None:
+    """Remove what has had its time, at the start and every minute; orphans once an hour."""
     settings = service.settings
+    where = (service.table, service.files, service.store)
+    orphan_s = max(settings.orphan_s, settings.receive_s + PROBING_S)
+    orphans_at = -1e9
+
+    def once() -> None:
+        nonlocal orphans_at
+        janitor.sweep(*where, retention_s=settings.retention_s, receive_s=settings.receive_s)
+        if time.monotonic() - orphans_at > ORPHANS_S:
+            remove_orphans(*where, orphan_s)
+            orphans_at = time.monotonic()
+
     while True:
         try:
-            await run_in_threadpool(
-                lambda: janitor.sweep(
-                    service.table,
-                    service.files,
-                    service.store,
-                    retention_s=settings.retention_s,
-                    receive_s=settings.receive_s,
-                )
-            )
+            await run_in_threadpool(once)
         except Exception as error:  # a sweep that failed is tried again, whatever it was
             log.warning("sweeping failed", problem=str(error))
         await asyncio.sleep(SWEEP_S)

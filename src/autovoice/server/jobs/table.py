@@ -160,6 +160,17 @@ class JobTable(LeaseDesk):
             query = select(jobs.c.id, jobs.c.version).where(jobs.c.id.in_(ids))
             return {row.id: row.version for row in connection.execute(query)}
 
+    def known_folders(self, folders: Sequence[str]) -> set[str]:
+        """Return those of the folders that belong to a job."""
+        with self.database.read() as connection:
+            query = select(jobs.c.folder).where(jobs.c.folder.in_(folders))
+            return set(connection.execute(query).scalars())
+
+    def is_empty(self) -> bool:
+        """Tell whether there is no job."""
+        with self.database.read() as connection:
+            return connection.execute(select(jobs.c.id).limit(1)).first() is None
+
     def request_cancel(self, job_id: str, owner: str | None = None) -> Job:
         """Ask a job to stop: one that waits is cancelled now, one that runs within a chunk.
 
