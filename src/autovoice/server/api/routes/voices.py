@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,6 +13,7 @@ from autovoice.errors import InputError, VoiceError
 from autovoice.server.api import intake
 from autovoice.server.api.auth import allowed
 from autovoice.server.api.errors import ApiError
+from autovoice.server.api.previews import preview_of
 from autovoice.server.api.receive import Form, receive_form
 from autovoice.server.api.schemas import (
     JobBody,
@@ -144,15 +146,23 @@ async def export_voice(name: str, request: Request, caller: Voices) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{name}/preview", response_class=Response, responses=answers("the sound", "audio/wav"))
-async def preview_voice(name: str, request: Request, caller: Voices) -> FileResponse:
-    """Hear a voice of yours: a few seconds, made when it was created."""
+@router.get(
+    "/{name}/preview",
+    response_class=Response,
+    responses={
+        **answers("the sound", "audio/wav"),
+        202: {"model": JobBody, "description": "it is being made, once; ask again"},
+    },
+)
+async def preview_voice(name: str, request: Request, caller: Voices) -> Response:
+    """Hear a voice for a few seconds; the first who asks has it made, and gets the job (202)."""
     service = service_of(request)
     await run_in_threadpool(_find, service, name, caller)
-    path = service.voices.preview(name, caller.id)
-    if not path.is_file():
-        raise ApiError(404, "no_preview", f"voice {name}: no preview is kept")
-    return FileResponse(path, media_type="audio/wav", filename=f"{name}.wav")
+    found = await preview_of(service, caller, name)
+    if isinstance(found, Path):
+        return FileResponse(found, media_type="audio/wav", filename=f"{name}.wav")
+    headers = {"Location": f"/api/v1/jobs/{found.id}", "Retry-After": "1"}
+    return JSONResponse(job_body(found).model_dump(), 202, headers)
 
 
 @router.delete("/{name}", status_code=204)
