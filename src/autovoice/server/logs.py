@@ -117,11 +117,16 @@ class LogWriter:
         A full disk loses lines of the log, never a job.
         """
         events = [as_event(line) for line in lines]
-        texts = [json.dumps(event, ensure_ascii=False) + "\n" for event in events]
+        # Half a character is written as JSON's escape of it, as it has no form in UTF-8.
+        contents = [
+            json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+            for event in events
+        ]
+        texts = [content.decode() for content in contents]
         with self._lock:
             try:
-                for text in texts:
-                    self._append(text)
+                for text, content in zip(texts, contents, strict=True):
+                    self._append(text, len(content))
                 if self._handler.stream is not None:
                     self._handler.stream.flush()
             except OSError:
@@ -129,8 +134,7 @@ class LogWriter:
             shown = texts if self._style == "json" else [as_text(one) + "\n" for one in events]
             self._show("".join(shown))
 
-    def _append(self, text: str) -> None:
-        size = len(text.encode())
+    def _append(self, text: str, size: int) -> None:
         if self._handler.stream is None:
             self._handler.stream = self._handler._open()
             self._bytes = self._handler.stream.tell()

@@ -44,6 +44,8 @@ class Looks:
         self._asked[job_id] = None
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
+            # Whoever asked may have gone away before an error came: then nobody looks at it.
+            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         future = self._next
         if self._running is None:
             self._running = asyncio.create_task(self._run())
