@@ -21,6 +21,7 @@ from autovoice.server.database import Database
 from autovoice.server.files import FileStore
 from autovoice.server.migrations import upgrade
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import Tracing
 from autovoice.server.work.fake import FakeRunner
 from autovoice.server.work.flag import Flag
 from autovoice.server.work.worker import Worker
@@ -45,13 +46,19 @@ def wav_claiming(data_bytes: int, samples: bytes = b"\0\0" * 800) -> bytes:
 class ApiDesk:
     """A client, and what stands behind it."""
 
-    def __init__(self, folder: Path, live: StreamEngine | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        live: StreamEngine | None = None,
+        tracing: Tracing | None = None,
+        **changes: Any,
+    ) -> None:
         values = {"engine": "fake", "fake_chunk_s": 0.0, "free_bytes": 0, "workers": 1}
         self.settings = Settings(data_dir=folder, **{**values, **changes})
         FileStore(folder).prepare()
         database = Database(self.settings.url, busy_s=2.0)
         upgrade(database)
-        self.service = Service(self.settings, database)
+        self.service = Service(self.settings, database, tracing=tracing or Tracing())
         self.app = make_app(self.service, live)
         self.client = TestClient(self.app, base_url="http://127.0.0.1", follow_redirects=False)
 
@@ -70,7 +77,7 @@ class ApiDesk:
         table, drain = self.service.table, Flag()
         worker = Worker(
             "w1", table, self.service.files, self.service.store, FakeRunner(0.0),
-            lease_s=30.0, drain=drain,
+            lease_s=30.0, drain=drain, tracing=self.service.tracing,
         )  # fmt: skip
         for _ in range(jobs):
             lease = table.claim("w1", 30.0)

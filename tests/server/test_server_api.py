@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from api_desk import ApiDesk, refused, serving, tone
 
+from autovoice.server.api.capacity import FULL_S
 from autovoice.server.api.schemas import ErrorBody
-from autovoice.server.api.service import FULL_S
 
 JOBS = "/api/v1/jobs"
 

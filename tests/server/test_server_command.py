@@ -102,6 +102,20 @@ def test_lines_of_any_kind_become_events(tmp_path: Path) -> None:
     assert as_text({"event": "e", "exception": "Traceback"}).endswith("\nTraceback")
 
 
+def test_lines_that_come_together_are_cut_into_files_of_their_size(tmp_path: Path) -> None:
+    copy = io.StringIO()
+    writer = LogWriter(tmp_path / "log", file_bytes=200, files=3, copy=copy)
+    lines = [json.dumps({"event": f"{n} \ud800 {'x' * 40}"}) for n in range(10)]
+    writer.write(*lines[:6])
+    writer.write(*lines[6:])
+    writer.close()
+    kept = [tmp_path / name for name in ("log.2", "log.1", "log")]
+    assert all(0 < path.stat().st_size <= 200 for path in kept)
+    written = "".join(path.read_text(encoding="utf-8") for path in kept).splitlines()
+    assert [json.loads(line) for line in written] == [json.loads(line) for line in lines[3:]]
+    assert len(copy.getvalue().splitlines()) == 10
+
+
 def test_a_full_disk_loses_lines_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

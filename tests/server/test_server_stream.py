@@ -191,7 +191,7 @@ def test_other_sites_may_not_listen(desk: ApiDesk) -> None:
     assert told.value.code == 4403
 
 
-def test_without_live_conversion_it_is_said(desk: ApiDesk) -> None:
-    desk.app.state.stream_engine = None
-    with desk.client.websocket_connect(URL) as socket:
+def test_without_live_conversion_it_is_said(tmp_path: Path) -> None:
+    desk = ApiDesk(tmp_path, live=None)
+    with desk.client, desk.client.websocket_connect(URL) as socket:
         assert closed(socket) == (4501, "stream_not_available")

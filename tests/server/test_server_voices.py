@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 from api_desk import ApiDesk, refused, serving, tone
 
-from autovoice.voices import Voice, VoiceHeader, to_bytes
+from autovoice.server.voicebank import VoiceBank
+from autovoice.voices import Voice, VoiceHeader, VoiceStore, from_bytes, to_bytes
+from autovoice.voices.file import write_whole
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 import standins
@@ -83,7 +86,7 @@ def test_a_voice_comes_and_goes(desk: ApiDesk) -> None:
     exported = desk.client.get(f"{URL}/maria/export")
     assert exported.content == profile()
     assert 'filename="maria.voice"' in exported.headers["Content-Disposition"]
-    refused(desk.client.get(f"{URL}/maria/preview"), 404, "no_preview")
+    assert desk.client.get(f"{URL}/maria/preview").status_code == 202
     desk.service.voices.preview("maria", desk.service.keys.list()[0].id).write_bytes(tone())
     assert desk.client.get(f"{URL}/maria/preview").content == tone()
     refused(create(desk), 409, "voice_name")
@@ -147,3 +150,62 @@ def test_an_open_service_shares_the_voices_of_its_user(
         assert desk.client.get(f"{URL}/maria").json()["own"] is False
         refused(desk.client.delete(f"{URL}/maria"), 403, "not_your_voice")
     assert file.is_file()
+
+
+@pytest.mark.parametrize("name", ["kumo", "maria"])
+def test_a_preview_is_made_once_and_kept(desk: ApiDesk, name: str) -> None:
+    assert take(desk, profile()).status_code == 201
+    url = f"{URL}/{name}/preview"
+    first, second = desk.client.get(url), desk.client.get(url)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"]
+    assert first.headers["Location"] == first.json()["links"]["self"]
+    assert first.json()["request"]["voice"] == name
+    desk.work()
+    sound = desk.client.get(url)
+    assert (sound.status_code, sound.headers["Content-Type"]) == (200, "audio/wav")
+    assert sound.content[:4] == b"RIFF"
+    assert desk.client.delete(first.json()["links"]["self"]).status_code == 200
+    assert desk.client.get(url).content == sound.content
+    assert desk.service.table.active() == 0
+    other = {"Authorization": f"Bearer {desk.service.keys.create('bert')}"}
+    if name == "kumo":  # nobody's voice, made once for all
+        assert desk.client.get(url, headers=other).content == sound.content
+    else:
+        refused(desk.client.get(url, headers=other), 404, "voice_not_found")
+        assert desk.client.delete(f"{URL}/{name}").status_code == 204
+        assert take(desk, profile()).status_code == 201
+        assert desk.client.get(url).status_code == 202  # another voice of the same name
+
+
+def test_a_preview_is_of_the_voice_as_it_is_now(desk: ApiDesk) -> None:
+    """What was made with the voice holds, whichever file came first; a replaced voice is new."""
+    assert take(desk, profile()).status_code == 201
+    owner = desk.service.keys.list()[0].id
+    bank = desk.service.voices
+    bank.preview("maria", owner).write_bytes(tone())
+    os.utime(bank.preview("maria", owner), (1.0, 1.0))
+    assert bank.has_preview("maria", owner)
+    shared = VoiceStore(desk.settings.data_dir / "shared")
+    shared.save(from_bytes(profile("carla")))
+    bank = VoiceBank(bank.folder, shared)
+    write_whole(bank.heard("carla", owner), tone())
+    assert bank.has_preview("carla", owner)
+    os.utime(shared.path("carla"), (2e9, 2e9))
+    assert not bank.has_preview("carla", owner)
+
+
+def test_a_preview_that_failed_is_made_anew(desk: ApiDesk) -> None:
+    url = f"{URL}/kumo/preview"
+    job = desk.client.get(url).json()
+    desk.client.delete(job["links"]["self"])
+    refused(desk.client.get(url), 409, "job_failed")
+    again = desk.client.get(url)
+    assert again.status_code == 202
+    assert again.json()["id"] != job["id"]
+
+
+def test_a_full_queue_makes_no_preview(tmp_path: Path) -> None:
+    with serving(tmp_path, max_queued=1) as desk:
+        desk.song()
+        refused(desk.client.get(f"{URL}/kumo/preview"), 503, "queue_full")

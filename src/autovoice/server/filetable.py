@@ -103,6 +103,17 @@ class FileTable:
             rows = connection.execute(select(files).where(files.c.used_at < before)).all()
         return [StoredFile(**row._asdict()) for row in rows if row.id not in held]
 
+    def known_paths(self, paths: Sequence[str]) -> set[str]:
+        """Return those of the paths that a row mentions."""
+        with self._database.read() as connection:
+            query = select(files.c.path).where(files.c.path.in_(paths))
+            return set(connection.execute(query).scalars())
+
+    def is_empty(self) -> bool:
+        """Tell whether there is no row."""
+        with self._database.read() as connection:
+            return connection.execute(select(files.c.id).limit(1)).first() is None
+
     def bytes_used(self) -> int:
         """Return the size of all files."""
         with self._database.read() as connection:

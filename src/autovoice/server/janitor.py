@@ -23,8 +23,8 @@ def sweep(
 ) -> int:
     """Remove once.
 
-    The rows go first: a crash between leaves a file without a row, which the next sweep of
-    ``orphans`` finds, never a row without its file.
+    The rows go first: a crash between leaves a file without a row, which ``remove_orphans`` finds,
+    never a row without its file.
 
     Args:
         table, files, store: what is swept.

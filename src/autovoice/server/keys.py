@@ -92,20 +92,24 @@ class KeyRing:
 
     def find(self, text: str) -> Caller | None:
         """Return whose key this is; None where it is nobody's, or revoked."""
-        parts = text.split("_", 2)
-        if len(parts) != 3 or parts[0] != PREFIX or not 0 < len(parts[2]) <= 128:
-            return None
-        stored, caller = self._stored(parts[1][:40])
-        # Compared even where there is no such key, so that time tells nothing.
-        same = hmac.compare_digest(stored, _hash(parts[2]))
-        return caller if same else None
+        return _match(text, self._stored)
+
+    def remembered(self, text: str) -> Caller | None:
+        """Return whose key this is, if it was found a moment ago; does not wait for the table."""
+        return _match(text, self._recent)
+
+    def _recent(self, key_id: str) -> tuple[str, Caller | None]:
+        with self._lock:
+            known = self._known.get(key_id)
+        if known is not None and time.monotonic() - known[0] < REMEMBERED_S:
+            return known[1], known[2]
+        return _hash(""), None
 
     def _stored(self, key_id: str) -> tuple[str, Caller | None]:
         now = time.monotonic()
-        with self._lock:
-            known = self._known.get(key_id)
-            if known is not None and now - known[0] < REMEMBERED_S:
-                return known[1], known[2]
+        recent = self._recent(key_id)
+        if recent[1] is not None:
+            return recent
         with self.database.read() as connection:
             query = select(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None))
             row = connection.execute(query).first()
@@ -139,6 +143,15 @@ class KeyRing:
         with self.database.read() as connection:
             rows = connection.execute(select(*columns).order_by(keys.c.created_at)).all()
         return [KeyRecord(**row._asdict()) for row in rows]
+
+
+def _match(text: str, stored: Callable[[str], tuple[str, Caller | None]]) -> Caller | None:
+    parts = text.split("_", 2)
+    if len(parts) != 3 or parts[0] != PREFIX or not 0 < len(parts[2]) <= 128:
+        return None
+    expected, caller = stored(parts[1][:40])
+    # Compared even where there is no such key, so that time tells nothing.
+    return caller if hmac.compare_digest(expected, _hash(parts[2])) else None
 
 
 def _hash(secret: str) -> str:

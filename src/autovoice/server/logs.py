@@ -35,13 +35,14 @@ def configure(level: str, process: str, stream: IO[str] | None = None) -> None:
         event["process"] = process
         return event
 
+    render = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED, named],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                render,
             ],
         )
     )
@@ -54,17 +55,33 @@ def configure(level: str, process: str, stream: IO[str] | None = None) -> None:
         logger.handlers.clear()
         logger.setLevel(logging.NOTSET)
         logger.propagate = name != "uvicorn.access"  # requests are logged with their ids instead
+    # Past logging's own records, which cost more than the line: there is one for each request.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            named,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*_SHARED, named, render],
+        logger_factory=lambda *names: _Lines(handler, *names),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines:
+    """What structlog writes to: whole lines of the same stream as logging's own."""
+
+    def __init__(self, handler: logging.StreamHandler[Any], name: str = "") -> None:
+        self._handler, self.name = handler, name
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        self._handler.acquire()
+        try:
+            self._handler.stream.write(line + "\n")
+            self._handler.stream.flush()
+        except (OSError, ValueError):  # nobody reads any more
+            return
+        finally:
+            self._handler.release()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 class LogWriter:
@@ -92,30 +109,46 @@ class LogWriter:
         self._handler.setFormatter(logging.Formatter("%(message)s"))
         self._style, self._copy = style, copy or sys.stderr
         self._lock = threading.Lock()
+        self._bytes = 0
 
-    def write(self, line: str) -> None:
-        """Write one line; what is not JSON becomes the event of a line that is.
+    def write(self, *lines: str) -> None:
+        """Write lines that came together; what is not JSON becomes the event of a line that is.
 
         A full disk loses lines of the log, never a job.
         """
-        event = as_event(line)
-        record = logging.makeLogRecord({"msg": json.dumps(event, ensure_ascii=False)})
+        events = [as_event(line) for line in lines]
+        # Half a character is written as JSON's escape of it, as it has no form in UTF-8.
+        contents = [
+            json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+            for event in events
+        ]
+        texts = [content.decode() for content in contents]
         with self._lock:
             try:
-                if self._handler.shouldRollover(record):
-                    self._handler.doRollover()
-                if self._handler.stream is None:
-                    self._handler.stream = self._handler._open()
-                self._handler.stream.write(record.getMessage() + "\n")
-                self._handler.stream.flush()
+                for text, content in zip(texts, contents, strict=True):
+                    self._append(text, len(content))
+                if self._handler.stream is not None:
+                    self._handler.stream.flush()
             except OSError:
                 self._handler.stream = None
-            self._show(event)
+            shown = texts if self._style == "json" else [as_text(one) + "\n" for one in events]
+            self._show("".join(shown))
 
-    def _show(self, event: Mapping[str, Any]) -> None:
-        text = json.dumps(event, ensure_ascii=False) if self._style == "json" else as_text(event)
+    def _append(self, text: str, size: int) -> None:
+        if self._handler.stream is None:
+            self._handler.stream = self._handler._open()
+            self._bytes = self._handler.stream.tell()
+        if self._bytes and self._bytes + size > self._handler.maxBytes:
+            self._handler.doRollover()
+            self._bytes = 0
+            if self._handler.stream is None:
+                self._handler.stream = self._handler._open()
+        self._handler.stream.write(text)
+        self._bytes += size
+
+    def _show(self, text: str) -> None:
         try:
-            self._copy.write(text + "\n")
+            self._copy.write(text)
             self._copy.flush()
         except (OSError, ValueError):
             return

@@ -64,6 +64,8 @@ class Settings(BaseModel):
         storage_bytes: budget of all files. Default 50 GiB.
         free_bytes: of the disk, kept free. Default 512 MiB.
         retention_s: how long finished jobs and unused files are kept. Default 7 days.
+        orphan_s: age from which files are removed that nothing mentions, left by a crash; at least
+            the time of an upload and an hour. Default 1 day.
         lease_s: how long a worker may be silent before its job is given to another. Default 30.
         attempts: without progress, after which a job fails. Default 3.
         grace_s: between the request to stop and the end. Default 20.
@@ -71,6 +73,8 @@ class Settings(BaseModel):
         header_s: longest time for the head of a request.
         quotas: per key.
         log_level, log_format: ``json`` for programs, ``text`` for people.
+        traces_endpoint: where spans are sent by OTLP over HTTP, such as
+            ``http://127.0.0.1:4318/v1/traces``. Default none: no tracing.
         log_bytes, log_files: of each log file, and how many. Default 10 MiB, 5.
     """
 
@@ -98,6 +102,7 @@ class Settings(BaseModel):
     storage_bytes: Annotated[int, Field(ge=0)] = 50 << 30
     free_bytes: Annotated[int, Field(ge=0)] = 512 << 20
     retention_s: Positive = 7 * 86_400.0
+    orphan_s: Positive = 86_400.0
     lease_s: Positive = 30.0
     attempts: Count = 3
     grace_s: Positive = 20.0
@@ -107,6 +112,7 @@ class Settings(BaseModel):
     quotas: Quotas = Quotas()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
+    traces_endpoint: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     log_bytes: Annotated[int, Field(ge=1 << 10)] = 10 << 20
     log_files: Annotated[int, Field(ge=1, le=100)] = 5
 
@@ -171,5 +177,5 @@ def _told(detail: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return f"setting {where!r} is unknown; expected one of {', '.join(Settings.model_fields)}"
-    found = "" if where == "database_url" else f"found {detail['input']!r}: "
+    found = "" if where in {"database_url", "traces_endpoint"} else f"found {detail['input']!r}: "
     return f"setting {where}: {found}{detail['msg']}"

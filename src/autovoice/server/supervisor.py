@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -27,6 +28,7 @@ from autovoice.server.jobs import JobTable
 from autovoice.server.logs import LogWriter
 from autovoice.server.migrations import upgrade
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import tracing_of
 from autovoice.server.work.flag import Flag
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,7 @@ WATCH_S = 0.05
 FIRST_RESTART_S, LONGEST_RESTART_S, HEALTHY_S = 0.1, 5.0, 2.0
 API_END_S = 8.0
 BACKLOG = 2048
+PIPE_BYTES = 64 << 10
 
 
 @dataclass
@@ -96,9 +99,10 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; return the exit code.
 
         Raises:
-            InputError: the folder is in use, or the address cannot be had.
+            InputError: the folder is in use, the address cannot be had, or traces cannot be sent.
             ResourceError: the folder or the database cannot be used.
         """
+        tracing_of(self._settings, "supervisor").close()  # told here rather than by its children
         store = FileStore(self._settings.data_dir)
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
         with self._alone(), contextlib.ExitStack() as stack:
@@ -186,8 +190,13 @@ class Supervisor:
         log.info("process started", name=slot.name, pid=slot.process.pid)
 
     def _copy(self, pipe: IO[bytes]) -> None:
-        for line in pipe:
-            self._writer.write(line.decode("utf-8", "replace").rstrip("\n"))
+        rest = b""
+        while block := os.read(pipe.fileno(), PIPE_BYTES):
+            *lines, rest = (rest + block).split(b"\n")
+            if lines:
+                self._writer.write(*(line.decode("utf-8", "replace") for line in lines))
+        if rest:
+            self._writer.write(rest.decode("utf-8", "replace"))
         pipe.close()
 
     def _died(self, slot: Slot, now: float) -> None:

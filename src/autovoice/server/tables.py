@@ -55,6 +55,7 @@ jobs = Table(
     Column("error", JSON),
     Column("idempotency_key", String(200)),
     Column("body_hash", String(64)),
+    Column("trace", String(60)),
     Column("version", Integer, nullable=False),
     UniqueConstraint("owner", "idempotency_key", name="jobs_idempotency"),
     Index("jobs_state", "state", "created_at"),

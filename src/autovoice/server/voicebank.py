@@ -10,9 +10,11 @@ from autovoice.errors import VoiceError
 from autovoice.server.files import VOICES
 from autovoice.server.keys import LOCAL
 from autovoice.server.settings import Settings
-from autovoice.voices import BUILTIN_VOICES, Voice, VoiceStore, builtin_voice, data_dir
+from autovoice.voices import BUILTIN_VOICES, Voice, VoiceStore, builtin_voice, check_name, data_dir
 
-_PREVIEW = ".preview.wav"
+PREVIEW = ".preview.wav"
+# Of voices that belong to nobody here; no caller is called so.
+_COMMON = "_previews"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,31 @@ class VoiceBank:
 
     def preview(self, name: str, owner: str) -> Path:
         """Return where the preview of a caller's own voice is or would be."""
-        return self.own(owner).path(name).with_suffix(_PREVIEW)
+        return self.own(owner).path(name).with_suffix(PREVIEW)
+
+    def heard(self, name: str, owner: str) -> Path:
+        """Return where the preview of any voice that a caller may use is or would be."""
+        if name in self.own(owner).names():
+            return self.preview(name, owner)
+        return self.folder / _COMMON / f"{check_name(name)}.wav"
+
+    def has_preview(self, name: str, owner: str) -> bool:
+        """Tell whether a preview is kept, and is of the voice as it is now.
+
+        An own one goes with its voice; others may be replaced from outside the service.
+        """
+        path = self.heard(name, owner)
+        if not path.is_file():
+            return False
+        is_own = path.parent.name != _COMMON
+        return is_own or path.stat().st_mtime >= self.changed_at(name, owner)
+
+    def changed_at(self, name: str, owner: str) -> float:
+        """Return when a voice was written, seconds since 1970; 0 of a built-in one."""
+        for store in (self.own(owner), self.shared):
+            if store is not None and name in store.names():
+                return store.path(name).stat().st_mtime
+        return 0.0
 
     def delete(self, name: str, owner: str) -> None:
         """Delete a caller's own voice.

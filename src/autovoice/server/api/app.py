@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from autovoice import __version__
 from autovoice.server import janitor
 from autovoice.server.api import errors, stream
+from autovoice.server.api.front import Front
 from autovoice.server.api.guard import Guard
 from autovoice.server.api.routes import health, jobs, songs, speech, voices
 from autovoice.server.api.schemas import ErrorBody
 from autovoice.server.api.service import Service
 from autovoice.server.api.stream_engine import StreamEngine
+from autovoice.server.orphans import remove_orphans
 
 log = structlog.get_logger(__name__)
-SWEEP_S = 60.0
+SWEEP_S, ORPHANS_S = 60.0, 3600.0
+# Between the last byte of an upload and its row: many may wait to be looked at.
+PROBING_S = 3600.0
 REFUSALS = {
     400: "damaged request",
     401: "no valid key",
@@ -36,7 +42,7 @@ REFUSALS = {
 }
 
 
-def make_app(service: Service, engine: StreamEngine | None = None) -> FastAPI:
+def make_app(service: Service, engine: StreamEngine | None = None) -> ASGIApp:
     """Return the application.
 
     Args:
@@ -73,31 +79,36 @@ def make_app(service: Service, engine: StreamEngine | None = None) -> FastAPI:
     ):  # fmt: skip
         app.include_router(router)
     errors.install(app)
+    # Around the framework rather than within, as its own layers cost more than the front itself.
+    surrounded: ASGIApp = Front(app, service)
     if service.settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        surrounded = CORSMiddleware(
+            surrounded,
             allow_origins=list(service.settings.allowed_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After", "Location"],
         )
-    app.add_middleware(Guard, settings=service.settings, told=service.metrics.told)
-    return app
+    return Guard(surrounded, service.settings, service.metrics.told, service.tracing)
 
 
 async def _sweep(service: Service) -> None:
+    """Remove what has had its time, at the start and every minute; orphans once an hour."""
     settings = service.settings
+    where = (service.table, service.files, service.store)
+    orphan_s = max(settings.orphan_s, settings.receive_s + PROBING_S)
+    orphans_at = -1e9
+
+    def once() -> None:
+        nonlocal orphans_at
+        janitor.sweep(*where, retention_s=settings.retention_s, receive_s=settings.receive_s)
+        if time.monotonic() - orphans_at > ORPHANS_S:
+            remove_orphans(*where, orphan_s)
+            orphans_at = time.monotonic()
+
     while True:
         try:
-            await run_in_threadpool(
-                lambda: janitor.sweep(
-                    service.table,
-                    service.files,
-                    service.store,
-                    retention_s=settings.retention_s,
-                    receive_s=settings.receive_s,
-                )
-            )
+            await run_in_threadpool(once)
         except Exception as error:  # a sweep that failed is tried again, whatever it was
             log.warning("sweeping failed", problem=str(error))
         await asyncio.sleep(SWEEP_S)

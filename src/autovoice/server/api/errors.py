@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -109,22 +109,28 @@ def respond(error: ApiError, request_id: str) -> JSONResponse:
     return JSONResponse(body(error.code, error.message, request_id), error.status, headers)
 
 
+def told(error: ApiError | AutoVoiceError, state: MutableMapping[str, Any]) -> ApiError:
+    """Return the refusal that an error is, noted for the metrics, and for the log if it is ours.
+
+    Args:
+        error: what was raised.
+        state: of the request.
+    """
+    found = error if isinstance(error, ApiError) else as_api_error(error)
+    state["rejection"] = found.code
+    if found is not error and found.status >= 500 and found.code != "queue_full":
+        log.warning("request failed", code=found.code, problem=str(error))
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception in the one form."""
 
     async def refused(request: Request, error: Any) -> JSONResponse:
-        _note(request, error.code)
-        return respond(error, request.state.request_id)
-
-    async def library(request: Request, error: Any) -> JSONResponse:
-        found = as_api_error(error)
-        _note(request, found.code)
-        if found.status >= 500 and found.code != "queue_full":
-            log.warning("request failed", code=found.code, problem=str(error))
-        return respond(found, request.state.request_id)
+        return respond(told(error, request.scope["state"]), request.state.request_id)
 
     async def invalid(request: Request, error: Any) -> JSONResponse:
-        found = ApiError(422, "invalid_request", "; ".join(map(_told, error.errors())))
+        found = ApiError(422, "invalid_request", "; ".join(map(_detail, error.errors())))
         return respond(found, request.state.request_id)
 
     async def plain(request: Request, error: Any) -> JSONResponse:
@@ -132,19 +138,15 @@ def install(app: FastAPI) -> None:
         return respond(ApiError(error.status_code, code, str(error.detail)), _id(request))
 
     app.add_exception_handler(ApiError, refused)
-    app.add_exception_handler(AutoVoiceError, library)
+    app.add_exception_handler(AutoVoiceError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
-
-
-def _note(request: Request, code: str) -> None:
-    request.state.rejection = code
 
 
 def _id(request: Request) -> str:
     return str(getattr(request.state, "request_id", ""))
 
 
-def _told(detail: Mapping[str, Any]) -> str:
+def _detail(detail: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in detail["loc"] if part != "body")
     return f"{where}: {detail['msg']}"[:300]

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autovoice.server.api.errors import ApiError, respond
 from autovoice.server.settings import Settings, is_loopback
+from autovoice.server.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -27,6 +28,7 @@ SAFE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 
 
 class Guard:
@@ -36,10 +38,13 @@ class Guard:
         app: what it surrounds.
         settings: of the service.
         told: hears of each finished request.
+        tracing: gets a span of each request.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, told: Told) -> None:
-        self._app, self._settings, self._told = app, settings, told
+    def __init__(self, app: ASGIApp, settings: Settings, told: Told, tracing: Tracing) -> None:
+        self._app, self._settings, self._told, self._tracing = app, settings, told, tracing
+        self._needs_key = settings.needs_key
+        self._host: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -53,8 +58,28 @@ class Guard:
         with structlog.contextvars.bound_contextvars(request=request_id):
             if scope["type"] == "websocket":
                 await self._websocket(scope, headers, receive, send)
+            elif self._tracing.is_on:
+                await self._traced(scope, headers, receive, send)
             else:
                 await self._http(scope, headers, receive, send)
+
+    async def _traced(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        method, status = scope["method"], 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        with self._tracing.span(method, headers.get("traceparent"), kind="SERVER") as span:
+            await self._http(scope, headers, receive, answer)
+            route = getattr(scope.get("route"), "path", "other")
+            span.rename(f"{method} {route}")
+            span.note(
+                http__request__method=method, http__route=route, http__response__status_code=status
+            )
+            if status >= 500:
+                span.fail(scope["state"].get("rejection", ""))
 
     async def _http(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         begun, status = time.perf_counter(), 500
@@ -65,10 +90,11 @@ class Guard:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                found = MutableHeaders(scope=message)
-                found["X-Request-ID"] = request_id
-                for name, value in SAFE_HEADERS.items():
-                    found.setdefault(name, value)
+                found = list(message.get("headers", ()))
+                names = {name for name, _ in found}
+                found.append((b"x-request-id", request_id.encode()))
+                found += [pair for pair in _SAFE if pair[0] not in names]
+                message["headers"] = found
             await send(message)
 
         try:
@@ -109,13 +135,15 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
         """Keep pages of other sites out: of the service on this machine, and of any by CORS."""
         host = headers.get("host", "")
-        if not self._settings.needs_key and not _is_own(host, self._settings.allowed_hosts):
-            return ApiError(
-                403,
-                "host_not_allowed",
-                f"found the host {host[:100]!r}, expected this machine's own name; add others to "
-                "allowed_hosts, or require keys",
-            )
+        if not self._needs_key and host != self._host:
+            if not _is_own(host, self._settings.allowed_hosts):
+                return ApiError(
+                    403,
+                    "host_not_allowed",
+                    f"found the host {host[:100]!r}, expected this machine's own name; add others "
+                    "to allowed_hosts, or require keys",
+                )
+            self._host = host  # nearly all requests name the same one
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if origin is None or not changes or origin in self._settings.allowed_origins:

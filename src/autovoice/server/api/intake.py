@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from autovoice import io
 from autovoice.errors import AutoVoiceError, InputError
 from autovoice.server.api.errors import ApiError
-from autovoice.server.api.receive import Upload
+from autovoice.server.api.receive import Form, Upload
 from autovoice.server.api.service import Service
 from autovoice.server.filetable import StoredFile
 from autovoice.server.jobs import Job, NewJob
@@ -33,6 +35,17 @@ def idempotency_key(request: Request) -> str | None:
             422, "invalid_request", "Idempotency-Key: expected 1 to 190 visible ASCII characters"
         )
     return key
+
+
+@contextlib.asynccontextmanager
+async def kept(service: Service, form: Form) -> AsyncIterator[None]:
+    """Remove all files of a form where it is refused for anything but them."""
+    try:
+        yield
+    except BaseException:
+        for upload in form.uploads:
+            await run_in_threadpool(service.store.remove, upload.received.path)
+        raise
 
 
 async def store_upload(service: Service, owner: str, upload: Upload) -> StoredFile:
@@ -72,7 +85,10 @@ def _look(service: Service, upload: Upload) -> float | None:
 
 async def submit(service: Service, new: NewJob, files: Sequence[StoredFile]) -> tuple[Job, bool]:
     """Accept a job; the uploads of a request that was accepted before are removed again."""
+    new = replace(new, trace=service.tracing.current())
     job, is_new = await run_in_threadpool(service.table.submit, new, service.limits)
+    if is_new:
+        service.capacity.added()
     now = service.clock()
     ids = [one.id for one in files if now - one.used_at > TOUCH_S]
     if is_new and ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -10,16 +11,17 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from autovoice.server import child, logs
 from autovoice.server.api.app import make_app
 from autovoice.server.api.deadline import DeadlineProtocol
 from autovoice.server.api.service import Service
-from autovoice.server.api.stream_engine import StreamEngine
 from autovoice.server.database import Database
 from autovoice.server.files import raise_file_limit
 from autovoice.server.live.client import PipeStreamEngine
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import tracing_of
 
 log = structlog.get_logger(__name__)
 # The last answers after the end was asked for; then open connections are closed.
@@ -52,27 +54,26 @@ def main() -> int:
     orders = child.receive()
     settings = orders.settings
     logs.configure(settings.log_level, str(orders.extra["name"]))
-    service = Service(settings, Database(settings.url, busy_s=5.0))
+    tracing = tracing_of(settings, str(orders.extra["name"]))
+    service = Service(settings, Database(settings.url, busy_s=5.0), tracing=tracing)
     raise_file_limit()
     live = str(orders.extra.get("live", ""))
     engine = PipeStreamEngine(Path(live)) if live else None
-    config = _config(settings, make_app_(service, engine))
+    config = _config(settings, make_app(service, engine))
     listening = socket.socket(fileno=int(orders.extra["socket"]))
     server = _Server(config, service, settings.grace_s + 1.0)
     if "torch" in sys.modules:
         log.error("the API process imported torch, which it must not")
+    # What is there now stays: looking through it for garbage would stop all requests for 0.1 s.
+    gc.collect()
+    gc.freeze()
     server.run(sockets=[listening])
     return 0
 
 
-def make_app_(service: Service, engine: StreamEngine | None) -> object:
-    """Return the application of this process."""
-    return make_app(service, engine)
-
-
-def _config(settings: Settings, app: object) -> uvicorn.Config:
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=DeadlineProtocol.within(settings.header_s),
         ws="websockets-sansio",
         loop="uvloop" if sys.platform != "win32" else "asyncio",

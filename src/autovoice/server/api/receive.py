@@ -170,7 +170,7 @@ async def receive_form(request: Request, service: Service, *, most_files: int = 
             415, "not_a_form", "found no multipart/form-data, expected a form with files"
         )
     claimed = _claimed(request, service)
-    await run_in_threadpool(service.check_capacity, claimed)
+    await run_in_threadpool(service.check_storage, claimed)
     with contextlib.ExitStack() as stack:
         receiver = _Receiver(service.store, most_files, stack)
         parser = MultipartParser(boundary, receiver.callbacks())  # type: ignore[arg-type]

@@ -28,6 +28,24 @@ MEDIA_TYPES: Mapping[str, str] = {
 }
 
 
+BINARY: Mapping[str, str] = {"type": "string", "format": "binary"}
+
+
+def answers(words: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of a route that answers with other than JSON."""
+    binary = {"schema": dict(BINARY)}
+    content = {
+        name: {} if name in {"text/event-stream", "application/json"} else binary
+        for name in dict.fromkeys(media_types)
+    }
+    return {200: {"description": words, "content": content}}
+
+
+def sounds(words: str) -> dict[int | str, dict[str, Any]]:
+    """Return the same of a route that answers with sound of any format."""
+    return answers(words, *(MEDIA_TYPES[name] for name in ("wav", "flac", "mp3", "ogg")))
+
+
 def _flag(value: object) -> object:
     if isinstance(value, str):
         return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from fastapi import Request, WebSocket
 
+from autovoice.server.api.capacity import Capacity
 from autovoice.server.api.errors import ApiError
+from autovoice.server.api.looks import Looks
 from autovoice.server.api.metrics import Metrics
 from autovoice.server.api.watch import Watcher
 from autovoice.server.database import Database
@@ -19,13 +22,12 @@ from autovoice.server.jobs import JobTable, Limits
 from autovoice.server.keys import KeyRing
 from autovoice.server.rates import Rates
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import Tracing
 from autovoice.server.voicebank import VoiceBank
 
 # How long a figure that decides about capacity may be old.
 FRESH_S = 2.0
 PROBES_AT_ONCE = 2
-# How long a queue that was found full is taken to be full.
-FULL_S = 0.25
 
 
 @dataclass
@@ -36,11 +38,13 @@ class Service:
         settings: of the service.
         database: where jobs, files and keys are.
         clock: seconds since 1970.
+        tracing: of this process.
     """
 
     settings: Settings
     database: Database
     clock: Callable[[], float] = time.time
+    tracing: Tracing = field(default_factory=Tracing)
     draining: bool = False
     receiving_bytes: int = 0
     streams: int = 0
@@ -53,7 +57,10 @@ class Service:
     watcher: Watcher = field(init=False)
     metrics: Metrics = field(init=False)
     probing: asyncio.Semaphore = field(init=False)
-    _full_until: float = -1e9
+    reader: ThreadPoolExecutor = field(init=False)
+    looks: Looks = field(init=False)
+    capacity: Capacity = field(init=False)
+    needs_key: bool = field(init=False)
     _stored: tuple[float, int] = (-1e9, 0)
 
     def __post_init__(self) -> None:
@@ -65,6 +72,11 @@ class Service:
         self.rates = Rates(self.settings.quotas.requests_per_minute)
         self.watcher = Watcher(self.table)
         self.metrics = Metrics(self)
+        # Short readings have a thread of their own: they never wait for those that receive songs.
+        self.reader = ThreadPoolExecutor(1, "reader")
+        self.looks = Looks(self.table, self.reader)
+        self.capacity = Capacity(self.table.active, self.settings.max_queued, self.reader)
+        self.needs_key = self.settings.needs_key
         self.probing = asyncio.Semaphore(PROBES_AT_ONCE)
 
     @property
@@ -77,8 +89,8 @@ class Service:
             own_audio_s=quotas.audio_minutes_per_day * 60,
         )
 
-    def check_capacity(self, coming_bytes: int = 0) -> None:
-        """Refuse work that could not be kept, before any of it is received. Blocks on the disk.
+    def refuse_if_draining(self) -> None:
+        """Refuse work while the service ends.
 
         Raises:
             ApiError: 503 with the time to try again.
@@ -87,10 +99,13 @@ class Service:
             raise ApiError(
                 503, "draining", "the service is about to end; try again", retry_s=10, close=True
             )
-        self.refuse_if_full()
-        if self.table.active() >= self.settings.max_queued:
-            self._full_until = time.monotonic() + FULL_S
-            self.refuse_if_full()
+
+    def check_storage(self, coming_bytes: int = 0) -> None:
+        """Refuse work that could not be kept, before any of it is received. Blocks on the disk.
+
+        Raises:
+            ApiError: 503 with the time to try again.
+        """
         coming = coming_bytes + self.receiving_bytes
         if self.stored_bytes() + coming > self.settings.storage_bytes:
             raise ApiError(
@@ -98,21 +113,6 @@ class Service:
             )
         if self.store.free_bytes() - coming < self.settings.free_bytes:
             raise ApiError(503, "storage_full", "the disk is full", retry_s=60, close=True)
-
-    def refuse_if_full(self) -> None:
-        """Refuse without looking, where the queue was full a moment ago: cheap under overload.
-
-        Raises:
-            ApiError: 503.
-        """
-        if time.monotonic() < self._full_until:
-            raise ApiError(
-                503,
-                "queue_full",
-                f"{self.settings.max_queued} jobs wait or run already; try again later",
-                retry_s=5,
-                close=True,
-            )
 
     def stored_bytes(self) -> int:
         """Return the size of all files and results, at most 2 s old."""
@@ -123,7 +123,9 @@ class Service:
 
     def close(self) -> None:
         """Close what is open."""
+        self.reader.shutdown()
         self.database.close()
+        self.tracing.close()
 
 
 def service_of(request: Request) -> Service:

@@ -144,7 +144,7 @@ async def accept(
     text, options = asked
     _check(text, str(options["language"]), service.settings.max_text_characters)
     await _check_voice(service, caller, str(options["voice"]))
-    await run_in_threadpool(service.check_capacity)
+    await run_in_threadpool(service.check_storage)
     stored = await run_in_threadpool(_store, service, caller.id, text)
     new = NewJob(
         owner=caller.id,

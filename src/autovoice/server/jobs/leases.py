@@ -7,7 +7,6 @@ once, however many workers died over it or woke up late.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,10 +38,17 @@ RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 class LeaseDesk:
     """The workers' half of the table of jobs; every method is one transaction."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], attempts: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        attempts: int,
+        random_hex: Callable[[int], str],
+    ) -> None:
         self.database = database
         self.clock = clock
         self.attempts = attempts
+        self.random_hex = random_hex
 
     def claim(self, worker: str, lease_s: float) -> Lease | None:
         """Take the oldest job that nobody has, or whose worker has been silent for too long.
@@ -81,7 +87,7 @@ class LeaseDesk:
         return False
 
     def _taken(self, connection: Connection, job: Job, worker: str, until: float) -> Lease:
-        token, now = secrets.token_hex(16), self.clock()
+        token, now = self.random_hex(16), self.clock()
         values: dict[str, Any] = {
             "state": RUNNING,
             "worker": worker,

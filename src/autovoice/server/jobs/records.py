@@ -28,6 +28,7 @@ class NewJob:
         folder: where its results go, within the data folder.
         audio_s: claimed length of the audio, seconds; 0 where unknown.
         idempotency_key, body_hash: of the request; None without a key.
+        trace: ``traceparent`` of the request; None where it is not traced.
     """
 
     owner: str
@@ -38,6 +39,7 @@ class NewJob:
     audio_s: float = 0.0
     idempotency_key: str | None = None
     body_hash: str | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Job:
     error: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
     body_hash: str | None = None
+    trace: str | None = None
 
     @property
     def is_finished(self) -> bool:

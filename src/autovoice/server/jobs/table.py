@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
@@ -42,6 +42,7 @@ class JobTable(LeaseDesk):
         database: where it is.
         clock: seconds since 1970. Default the system's.
         attempts: without progress, after which a job fails. Default 3.
+        random_hex: makes ids and tokens; takes their length in bytes. Default the system's.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class JobTable(LeaseDesk):
         *,
         clock: Callable[[], float] = time.time,
         attempts: int = 3,
+        random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        super().__init__(database, clock, attempts)
+        super().__init__(database, clock, attempts, random_hex)
 
     def submit(self, new: NewJob, limits: Limits = Limits()) -> tuple[Job, bool]:  # noqa: B008
         """Accept a job, or find the one that the same key accepted before.
@@ -72,7 +74,7 @@ class JobTable(LeaseDesk):
                 return known, False
             now = self.clock()
             _check(connection, new, limits, now)
-            row = _row(new, now)
+            row = _row(f"job_{self.random_hex(12)}", new, now)
             connection.execute(jobs.insert().values(**row))
             tallies.count(connection, tallies.SUBMITTED, new.kind)
             if new.audio_s:
@@ -151,6 +153,23 @@ class JobTable(LeaseDesk):
         with self.database.read() as connection:
             rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids)))
             return [job_of(row) for row in rows]
+
+    def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how often each of those jobs that exist has changed."""
+        with self.database.read() as connection:
+            query = select(jobs.c.id, jobs.c.version).where(jobs.c.id.in_(ids))
+            return {row.id: row.version for row in connection.execute(query)}
+
+    def known_folders(self, folders: Sequence[str]) -> set[str]:
+        """Return those of the folders that belong to a job."""
+        with self.database.read() as connection:
+            query = select(jobs.c.folder).where(jobs.c.folder.in_(folders))
+            return set(connection.execute(query).scalars())
+
+    def is_empty(self) -> bool:
+        """Tell whether there is no job."""
+        with self.database.read() as connection:
+            return connection.execute(select(jobs.c.id).limit(1)).first() is None
 
     def request_cancel(self, job_id: str, owner: str | None = None) -> Job:
         """Ask a job to stop: one that waits is cancelled now, one that runs within a chunk.
@@ -257,9 +276,9 @@ def _find(connection: Connection, job_id: str, owner: str | None, *, lock: bool 
     return job_of(found)
 
 
-def _row(new: NewJob, now: float) -> dict[str, Any]:
+def _row(job_id: str, new: NewJob, now: float) -> dict[str, Any]:
     return {
-        "id": f"job_{secrets.token_hex(12)}",
+        "id": job_id,
         "owner": new.owner,
         "kind": new.kind,
         "state": QUEUED,
@@ -279,5 +298,6 @@ def _row(new: NewJob, now: float) -> dict[str, Any]:
         "cancel_requested": False,
         "idempotency_key": new.idempotency_key,
         "body_hash": new.body_hash,
+        "trace": new.trace,
         "version": 1,
     }

@@ -13,10 +13,12 @@ import structlog
 
 from autovoice.server.database import DatabaseUnavailable
 from autovoice.server.jobs import JobTable, Lease, Signal
+from autovoice.server.tracing import Tracing
 from autovoice.server.work.flag import Flag
 
 log = structlog.get_logger(__name__)
 PROGRESS_S = 0.5
+NO_TRACING = Tracing()
 Reason = Literal["", "cancel", "lost", "drain"]
 
 
@@ -28,9 +30,20 @@ class LeaseDesk:
         lease: what is worked on.
         lease_s: how long the lease holds without a heartbeat.
         drain: set when the process was asked to end.
+        tracing: gets a span of each stage, within the one that is open when the desk is made.
     """
 
-    def __init__(self, table: JobTable, lease: Lease, lease_s: float, drain: Flag) -> None:
+    def __init__(
+        self,
+        table: JobTable,
+        lease: Lease,
+        lease_s: float,
+        drain: Flag,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
+        # Kept, as stages may be told from threads that do not know of the span around the job.
+        self._tracing, self._trace = tracing, tracing.current()
+        self._stage_began = 0.0
         self._table, self._lease, self._lease_s, self._drain = table, lease, lease_s, drain
         self._signal: Signal = "held"
         self._over = threading.Event()
@@ -51,6 +64,7 @@ class LeaseDesk:
     ) -> None:
         self._over.set()
         self._thread.join()
+        self._stage_ends()
 
     @property
     def reason(self) -> Reason:
@@ -65,12 +79,19 @@ class LeaseDesk:
 
     def progress(self, stage: str, fraction: float, overall: float) -> None:
         """Note how far it is; written twice a second, and at each new stage."""
+        if stage != self._stage:
+            self._stage_ends()
+            self._stage_began = time.time()
         now = time.monotonic()
         if stage == self._stage and now - self._told_at < PROGRESS_S:
             return
         self._stage, self._told_at = stage, now
         with self._forgiving():
             self._heard(self._table.report(self._lease, stage, overall, {stage: fraction}))
+
+    def _stage_ends(self) -> None:
+        if self._stage:
+            self._tracing.past(self._stage, self._stage_began, self._trace)
 
     def checkpoint(self, done: int, total: int | None) -> None:
         """Note that chunks are safe."""

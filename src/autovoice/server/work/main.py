@@ -14,6 +14,7 @@ from autovoice.server.files import FileStore
 from autovoice.server.filetable import FileTable
 from autovoice.server.jobs import JobTable
 from autovoice.server.settings import Settings
+from autovoice.server.tracing import tracing_of
 from autovoice.server.work.flag import Flag
 from autovoice.server.work.runner import Runner
 from autovoice.server.work.worker import Worker
@@ -41,7 +42,7 @@ def main(make_runner: MakeRunner) -> int:
     orders = child.receive()
     settings, name = orders.settings, str(orders.extra["name"])
     logs.configure(settings.log_level, name)
-    database = Database(settings.url)
+    database, tracing = Database(settings.url), tracing_of(settings, name)
     store = FileStore(settings.data_dir)
     try:
         worker = Worker(
@@ -52,7 +53,9 @@ def main(make_runner: MakeRunner) -> int:
             make_runner(settings, str(orders.extra["device"]), store),
             lease_s=settings.lease_s,
             drain=drain,
+            tracing=tracing,
         )
         return worker.run()
     finally:
         database.close()
+        tracing.close()

@@ -22,7 +22,8 @@ from autovoice.server.files import FileStore
 from autovoice.server.filetable import FileTable
 from autovoice.server.jobs import JobTable, Lease, LeaseLost
 from autovoice.server.jobs.presence import Presence
-from autovoice.server.work.desk import LeaseDesk
+from autovoice.server.tracing import Span, Tracing
+from autovoice.server.work.desk import NO_TRACING, LeaseDesk
 from autovoice.server.work.flag import Flag
 from autovoice.server.work.runner import Runner, StickyDeviceError, Task
 
@@ -48,6 +49,7 @@ class Worker:
         runner: the engine.
         lease_s: see ``Settings``.
         drain: set from outside to end: the job at hand stops at its next chunk and is given back.
+        tracing: gets spans of the wait, of the job and of its stages, in the trace of the request.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Worker:
         *,
         lease_s: float,
         drain: Flag,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self.name, self._table, self._files, self._store = name, table, files, store
         self._runner, self._lease_s, self._drain = runner, lease_s, drain
         self._presence = Presence(table.database, name, table.clock)
@@ -104,9 +108,17 @@ class Worker:
             StickyDeviceError: after the job was given back.
         """
         job = lease.job
+        names = {"job__id": job.id, "job__kind": job.kind, "job__attempt": job.attempt}
+        if job.attempt == 1:
+            self._tracing.past("queue", job.created_at, job.trace, **names)
+        with self._tracing.span("job", job.trace, kind="CONSUMER", **names) as span:
+            self._run(lease, span)
+
+    def _run(self, lease: Lease, span: Span) -> None:
+        job = lease.job
         told = log.bind(job=job.id, kind=job.kind, attempt=job.attempt)
         told.info("job begins")
-        with LeaseDesk(self._table, lease, self._lease_s, self._drain) as desk:
+        with LeaseDesk(self._table, lease, self._lease_s, self._drain, self._tracing) as desk:
             try:
                 outcome = self._runner.run(self._task(lease), desk)
                 self._insist(lambda: self._table.finish(lease, outcome))
@@ -117,12 +129,14 @@ class Worker:
             except LeaseLost as error:
                 told.warning("job was lost to another worker", problem=str(error))
             except StickyDeviceError as error:
+                span.fail("device_lost")
                 self._failed(lease, "device_lost", str(error), may_pass=True)
                 raise
             except Exception as error:
                 code, may_pass = _code(error)
                 words = str(error) if isinstance(error, AutoVoiceError) else _unexpected(error)
                 told.warning("job failed", code=code, problem=words, exc_info=code == "internal")
+                span.fail(code)
                 self._failed(lease, code, words, may_pass=may_pass)
 
     def _task(self, lease: Lease) -> Task:

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from autovoice import __version__
 from autovoice.server.api.auth import allowed
+from autovoice.server.api.schemas import answers
 from autovoice.server.api.service import Service, service_of
 from autovoice.server.database import DatabaseUnavailable
 from autovoice.server.jobs.presence import present
@@ -43,7 +44,7 @@ async def version() -> dict[str, str]:
     return {"version": __version__, "api": "v1"}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses=answers("all figures", "text/plain"))
 async def metrics(request: Request, _caller: Metrics) -> Response:
     """Return all figures in Prometheus's text format."""
     text = await run_in_threadpool(service_of(request).metrics.text)

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from autovoice.server.api.auth import allowed
+from autovoice.server.api import intake
+from autovoice.server.api.auth import JOB_SCOPES, allowed
 from autovoice.server.api.errors import ApiError
-from autovoice.server.api.schemas import MEDIA_TYPES, JobBody, job_body
+from autovoice.server.api.schemas import (
+    MEDIA_TYPES,
+    JobBody,
+    answers,
+    job_body,
+    sounds,
+)
 from autovoice.server.api.service import Service, service_of
 from autovoice.server.filetable import FileNotFound
 from autovoice.server.jobs import Job, NewJob
@@ -24,8 +31,7 @@ from autovoice.server.keys import Caller
 from autovoice.server.names import shown_name, stem_of
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
-# Jobs are seen by the key that made them, so whoever may make some may follow them.
-Maker = Annotated[Caller, Depends(allowed("convert", "voices", "speak"))]
+Maker = Annotated[Caller, Depends(allowed(*JOB_SCOPES))]
 ALIVE_S = 15.0
 # The page of a score card needs its own styles, scripts and sounds, all within the file.
 CARD_POLICY = (
@@ -52,9 +58,10 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobBody)
-async def get_job(job_id: str, request: Request, caller: Maker) -> JobBody:
+async def get_job(job_id: str, request: Request, caller: Maker) -> Response:
     """Tell how far a job is."""
-    return job_body(await _job(service_of(request), job_id, caller))
+    content = await service_of(request).looks.get(job_id, caller.id)
+    return Response(content, media_type="application/json")
 
 
 @router.delete("/{job_id}", response_model=JobBody)
@@ -81,18 +88,21 @@ async def retry_job(job_id: str, request: Request, caller: Maker) -> JSONRespons
         raise ApiError(
             409, "not_retryable", f"job {job.id} is {job.state}; only failed or cancelled ones are"
         )
-    await run_in_threadpool(service.check_capacity)
+    await run_in_threadpool(service.check_storage)
     kept = await run_in_threadpool(service.files.several, job.files)
     if len(kept) != len(job.files):
         raise FileNotFound("what this job was made from is no longer kept; submit it again")
     folder = service.store.new_job_folder()
     new = NewJob(job.owner, job.kind, job.request, job.files, folder, job.audio_s)
-    made, _ = await run_in_threadpool(service.table.submit, new, service.limits)
-    await run_in_threadpool(service.files.touch, list(job.files), service.clock())
+    made, _ = await intake.submit(service, new, kept)
     return JSONResponse(job_body(made).model_dump(), 202)
 
 
-@router.get("/{job_id}/events")
+@router.get(
+    "/{job_id}/events",
+    response_class=Response,
+    responses=answers("the events", "text/event-stream"),
+)
 async def follow_job(job_id: str, request: Request, caller: Maker) -> StreamingResponse:
     """Follow a job by server-sent events: ``job`` at each change, ``end`` at the last."""
     service = service_of(request)
@@ -120,7 +130,7 @@ def _event(name: str, job: Job) -> str:
     return f"id: {job.version}\nevent: {name}\ndata: {data}\n\n"
 
 
-@router.get("/{job_id}/result")
+@router.get("/{job_id}/result", response_class=Response, responses=sounds("the sound"))
 async def get_result(job_id: str, request: Request, caller: Maker) -> FileResponse:
     """Fetch the cover, or the speech."""
     service = service_of(request)
@@ -128,7 +138,7 @@ async def get_result(job_id: str, request: Request, caller: Maker) -> FileRespon
     return _file(service, job, "speech" if job.kind in {SPEECH, SPOKEN_NOW} else "cover")
 
 
-@router.get("/{job_id}/stems/{name}")
+@router.get("/{job_id}/stems/{name}", response_class=Response, responses=sounds("the stem"))
 async def get_stem(
     job_id: str,
     name: Literal["vocals", "backing", "converted"],
@@ -140,7 +150,11 @@ async def get_stem(
     return _file(service, await _done(service, job_id, caller), f"stems/{name}")
 
 
-@router.get("/{job_id}/report", response_model=None)
+@router.get(
+    "/{job_id}/report",
+    response_model=None,
+    responses=answers("the report", "application/json", "text/html"),
+)
 async def get_report(
     job_id: str,
     request: Request,

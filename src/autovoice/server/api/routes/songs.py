@@ -48,10 +48,9 @@ _FORM = {
 async def convert_song(request: Request, caller: Convert) -> JSONResponse:
     """Accept a song to be sung in another voice; the answer is a job to follow."""
     service = service_of(request)
-    service.refuse_if_full()
     key = intake.idempotency_key(request)
     if _is_json(request):
-        await run_in_threadpool(service.check_capacity)
+        await run_in_threadpool(service.check_storage)
         values, uploads = await receive_json(request, service, MOST_JSON_BYTES), []
     else:
         form = await receive_form(request, service)
@@ -69,8 +68,9 @@ async def convert_batch(request: Request, caller: Convert) -> JSONResponse:
     form = await receive_form(request, service, most_files=MOST_BATCH)
     if not form.uploads:
         raise ApiError(422, "invalid_request", "file: found none, expected at least one")
-    asked = parse(SongRequest, form.fields)
-    await _check_voice(service, caller, asked)
+    async with intake.kept(service, form):
+        asked = parse(SongRequest, form.fields)
+        await _check_voice(service, caller, asked)
     jobs, failed = [], []
     for index, upload in enumerate(form.uploads):
         own_key = None if key is None else f"{key}/{index}"
@@ -89,7 +89,9 @@ async def upload_file(request: Request, caller: Convert) -> JSONResponse:
     """Store a song, to be converted later or often."""
     service = service_of(request)
     form = await receive_form(request, service)
-    stored = await intake.store_upload(service, caller.id, _one(form))
+    async with intake.kept(service, form):
+        upload = _one(form)
+    stored = await intake.store_upload(service, caller.id, upload)
     return JSONResponse(_file_body(stored), 201)
 
 

@@ -70,6 +70,5 @@ async def openai_speech(request: Request, caller: Speak) -> SpokenResponse:
 
 async def _values(service: Service, request: Request) -> dict[str, Any]:
     """Receive the body, unless there is no room for another job."""
-    service.refuse_if_full()
-    await run_in_threadpool(service.check_capacity)
+    await run_in_threadpool(service.check_storage)
     return await receive_json(request, service, texts.most_bytes(service))

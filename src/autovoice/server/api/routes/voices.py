@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,10 +13,12 @@ from autovoice.errors import InputError, VoiceError
 from autovoice.server.api import intake
 from autovoice.server.api.auth import allowed
 from autovoice.server.api.errors import ApiError
+from autovoice.server.api.previews import preview_of
 from autovoice.server.api.receive import Form, receive_form
 from autovoice.server.api.schemas import (
     JobBody,
     VoiceRequest,
+    answers,
     body_hash,
     job_body,
     parse,
@@ -43,6 +46,23 @@ _FORM = {
                             "items": {"type": "string", "format": "binary"},
                         },
                         **VoiceRequest.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
+_IMPORT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["voice_file"],
+                    "properties": {
+                        "voice_file": {"type": "string", "format": "binary"},
+                        "name": {"type": "string", "minLength": 1, "maxLength": 64},
                     },
                 }
             }
@@ -92,7 +112,7 @@ async def create_voice(request: Request, caller: Voices) -> JSONResponse:
     return JSONResponse(job_body(job).model_dump(), 202)
 
 
-@router.post("/import", status_code=201)
+@router.post("/import", status_code=201, openapi_extra=_IMPORT)
 async def import_voice(request: Request, caller: Voices) -> JSONResponse:
     """Keep a ``.voice`` file; form fields: ``voice_file``, and ``name`` to call it otherwise."""
     service = service_of(request)
@@ -113,7 +133,11 @@ async def get_voice(name: str, request: Request, caller: Voices) -> dict[str, An
     return _body(voice, own=own)
 
 
-@router.get("/{name}/export")
+@router.get(
+    "/{name}/export",
+    response_class=Response,
+    responses=answers("the voice", "application/octet-stream"),
+)
 async def export_voice(name: str, request: Request, caller: Voices) -> Response:
     """Fetch a voice as a ``.voice`` file."""
     voice = await run_in_threadpool(_find, service_of(request), name, caller)
@@ -122,15 +146,23 @@ async def export_voice(name: str, request: Request, caller: Voices) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{name}/preview")
-async def preview_voice(name: str, request: Request, caller: Voices) -> FileResponse:
-    """Hear a voice of yours: a few seconds, made when it was created."""
+@router.get(
+    "/{name}/preview",
+    response_class=Response,
+    responses={
+        **answers("the sound", "audio/wav"),
+        202: {"model": JobBody, "description": "it is being made, once; ask again"},
+    },
+)
+async def preview_voice(name: str, request: Request, caller: Voices) -> Response:
+    """Hear a voice for a few seconds; the first who asks has it made, and gets the job (202)."""
     service = service_of(request)
     await run_in_threadpool(_find, service, name, caller)
-    path = service.voices.preview(name, caller.id)
-    if not path.is_file():
-        raise ApiError(404, "no_preview", f"voice {name}: no preview is kept")
-    return FileResponse(path, media_type="audio/wav", filename=f"{name}.wav")
+    found = await preview_of(service, caller, name)
+    if isinstance(found, Path):
+        return FileResponse(found, media_type="audio/wav", filename=f"{name}.wav")
+    headers = {"Location": f"/api/v1/jobs/{found.id}", "Retry-After": "1"}
+    return JSONResponse(job_body(found).model_dump(), 202, headers)
 
 
 @router.delete("/{name}", status_code=204)
