@@ -24,9 +24,10 @@ from autovoice.engine.chunks import (
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.progress import Reporter
 from autovoice.engine.resampling import mono_at
+from autovoice.engine.resident_stages import Mixed
 from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
-from autovoice.engine.stages import Mixed, Stages
+from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError
 from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, RangeFit, Speaker, Stems
 
@@ -160,13 +161,19 @@ class Pipeline:
     def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
-            mixed = self.stages.builders.mix(converted, stems, self.stages.device)
+            mixed = self._mixed(converted, stems)
         wanted = stems.backing.samples.shape
         for result in (mixed.mix, mixed.vocal):
             if result.samples.shape != wanted:
                 found = list(result.samples.shape)
                 raise InputError(f"mix: found {found}, expected {list(wanted)}")
         return mixed
+
+    def _mixed(self, converted: Audio, stems: Stems) -> Mixed:
+        mixer = self.stages.resident.mixer
+        if mixer is not None and mixer.fits(converted, stems):
+            return mixer.mixdown(converted, stems)
+        return self.stages.builders.mix(converted, stems, self.stages.device)
 
     def _fill(
         self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float
