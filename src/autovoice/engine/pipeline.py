@@ -52,6 +52,7 @@ class Vocal:
         ticks: its length, rounded up.
         at_16k, at_24k: mono samples, filled up with silence to whole ticks.
         pitch, energy, activity: curves over all of it.
+        gain: what brings it to the voice model's level. Default: whoever needs it measures it.
     """
 
     ticks: int
@@ -60,6 +61,7 @@ class Vocal:
     pitch: Pitch
     energy: Curve
     activity: Curve
+    gain: float | None = None
 
     @cached_property
     def sung(self) -> Pitch:
@@ -106,18 +108,31 @@ class Pipeline:
         """Find melody, loudness and activity of a vocal."""
         with self.reporter.stage("analyse"):
             ticks = max(TICKS_PER_S, math.ceil(vocals.seconds * TICKS_PER_S))
-            at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
-            at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
-            self.reporter.at(0.2)
             with self.reporter.timed("load"):
-                tracker = self.stages.pitch
-            with self.reporter.timed("pitch"):
-                pitch = tracker.track(at_16k)
-            self.reporter.at(0.7)
-            with self.reporter.timed("loudness"):
-                energy = self.stages.builders.energy(at_24k)
-                activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
-            return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
+                hearing = self.stages.resident.hearing
+            if hearing is None or not hearing.fits(vocals):
+                return self._analysed(vocals, ticks)
+            with self.reporter.timed("hear"):
+                heard = hearing.hear(vocals, ticks)
+            return Vocal(
+                ticks, heard.at_16k, heard.at_24k, heard.pitch, heard.energy, heard.activity,
+                heard.gain,
+            )  # fmt: skip
+
+    def _analysed(self, vocals: Audio, ticks: int) -> Vocal:
+        """Find all that by one stage after another, in a vocal of any length."""
+        at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
+        at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
+        self.reporter.at(0.2)
+        with self.reporter.timed("load"):
+            tracker = self.stages.pitch
+        with self.reporter.timed("pitch"):
+            pitch = tracker.track(at_16k)
+        self.reporter.at(0.7)
+        with self.reporter.timed("loudness"):
+            energy = self.stages.builders.energy(at_24k)
+            activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
+        return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
 
     def fit(self, vocal: Vocal, speaker: Speaker, semitones: int | str) -> int:
         """Return the shift to apply, in semitones."""
@@ -215,6 +230,10 @@ class Pipeline:
             return converted
         with self.reporter.timed("carry"):
             near = self._nearness(vocal, speaker)
+            resident = self.stages.resident.carry
+            if resident is not None and vocal.gain is not None and resident.fits(vocal.at_24k):
+                both = vocal.at_24k, converted[0]
+                return resident.carry(*both, vocal.sung, vocal.gain, near)[None]
             made = self.scratch.zeros(*converted.shape)
             carry = self.stages.builders.carry(self.stages.device)
             carry(vocal.at_24k, converted[0], vocal.sung, near, made[0])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from autovoice.types import Audio, Stems
+from autovoice.types import Audio, Curve, FloatArray, Pitch, Stems
 
 
 class Mixed(Protocol):
@@ -35,6 +35,77 @@ class Mixer(Protocol):
         """Return the mix and the vocal alone."""
 
 
+class Heard(Protocol):
+    """What was found in a vocal."""
+
+    @property
+    def at_16k(self) -> FloatArray:
+        """``[1600 N]``, mono, of ``N`` ticks of 100 ms."""
+
+    @property
+    def at_24k(self) -> FloatArray:
+        """``[2400 N]``, mono."""
+
+    @property
+    def pitch(self) -> Pitch:
+        """The melody."""
+
+    @property
+    def energy(self) -> Curve:
+        """The decoder's energy."""
+
+    @property
+    def activity(self) -> Curve:
+        """Where somebody is heard."""
+
+    @property
+    def gain(self) -> float:
+        """What brings it to the level at which the voice model hears."""
+
+
+class Hearing(Protocol):
+    """Find melody, loudness and activity of a vocal."""
+
+    def fits(self, vocals: Audio) -> bool:
+        """Tell whether it can be heard so."""
+
+    def hear(self, vocals: Audio, ticks: int) -> Heard:
+        """Hear a vocal of so many ticks, rounded up."""
+
+
+class Carry(Protocol):
+    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz."""
+
+    def fits(self, source: FloatArray) -> bool:
+        """Tell whether it can be done so."""
+
+    def carry(
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        gain: float,
+        nearness: float,
+    ) -> FloatArray:
+        """Return ``[T]``; ``nearness`` is the cosine of the two voices' embeddings."""
+
+
+def _hearing(device: str) -> Hearing | None:
+    if device == "cpu":
+        return None
+    from autovoice.analyse.resident import Hearing as SwiftHearing
+
+    return SwiftHearing(device=device)
+
+
+def _carry(device: str) -> Carry | None:
+    if device == "cpu":
+        return None
+    from autovoice.vocode.resident_carry import ResidentCarry
+
+    return ResidentCarry(device=device)
+
+
 def _mixer(device: str) -> Mixer | None:
     if device == "cpu":
         return None
@@ -47,6 +118,8 @@ def _mixer(device: str) -> Mixer | None:
 class ResidentBuilders:
     """How each is made from a device; None where the plain stages do it."""
 
+    hearing: Callable[[str], Hearing | None] = _hearing
+    carry: Callable[[str], Carry | None] = _carry
     mixer: Callable[[str], Mixer | None] = _mixer
 
 
@@ -54,4 +127,6 @@ class ResidentBuilders:
 class Resident:
     """What is there on a device."""
 
+    hearing: Hearing | None
+    carry: Carry | None
     mixer: Mixer | None

@@ -350,7 +350,11 @@ class Stages:
     def resident(self) -> Resident:
         """What replaces the arithmetic between the networks on a device; nothing on the CPU."""
         resident = self.builders.resident
-        return Resident(mixer=self._get("resident mixer", resident.mixer))
+        return Resident(
+            hearing=self._get("resident hearing", resident.hearing),
+            carry=self._get("resident carry", resident.carry),
+            mixer=self._get("resident mixer", resident.mixer),
+        )
 
     def move(self, device: str) -> None:
         """Go on on another device; stages are built again there when they are next used."""

@@ -1,0 +1,41 @@
+"""Decide which frames are voiced, for a batch; see ``pitch.voicing``."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from autovoice.analyse.pitch.voicing import VoicingRules
+from autovoice.analyse.resident.runs import ends, highest
+
+
+def frame_level_db(samples: Tensor, frames: int, hop_samples: int) -> Tensor:
+    """Measure the level of two hops around each multiple of a hop, dBFS; ``[B, T] -> [B, F]``."""
+    missing = frames * hop_samples - samples.shape[1]
+    hops = F.pad(samples, (hop_samples, missing)).view(len(samples), -1, hop_samples)
+    power = hops.square().sum(2).unfold(1, 2, 1).sum(2) / (2 * hop_samples)
+    return 10 * torch.log10(power.clamp_min(1e-12))
+
+
+def decide_voicing(
+    confidence: Tensor, level_db: Tensor, hop_s: float, rules: VoicingRules
+) -> Tensor:
+    """Turn confidence and level into a voicing decision with hysteresis.
+
+    Shape: ``[B, F]`` each -> ``[B, F]`` bool.
+    """
+    loud = torch.quantile(level_db, 0.95, dim=1, keepdim=True)
+    audible = level_db > (loud - rules.range_db).clamp_min(rules.gate_db)
+    held = audible & (confidence >= rules.hold)
+    voiced = held & (highest(confidence, ends(held)[0], held) >= rules.start)
+    gap = ~voiced
+    first, last = ends(gap)
+    inside = (first > 0) & (last < gap.shape[1] - 1)
+    short = last - first < int(rules.max_gap_s / hop_s + 1e-9)
+    silent = highest((~audible).float(), first, gap) > 0
+    voiced = voiced | (gap & inside & short & ~silent)
+    first, last = ends(voiced)
+    return voiced & (last - first + 1 >= math.ceil(rules.min_run_s / hop_s - 1e-9))
