@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from autovoice.types import Audio, Curve, FloatArray, Pitch, Stems
+
+T = TypeVar("T")
 
 
 class Mixed(Protocol):
@@ -90,37 +92,39 @@ class Carry(Protocol):
         """Return ``[T]``; ``nearness`` is the cosine of the two voices' embeddings."""
 
 
-def _hearing(device: str) -> Hearing | None:
-    if device == "cpu":
-        return None
+def _hearing(device: str) -> Hearing:
     from autovoice.analyse.resident import Hearing as SwiftHearing
 
     return SwiftHearing(device=device)
 
 
-def _carry(device: str) -> Carry | None:
-    if device == "cpu":
-        return None
+def _carry(device: str) -> Carry:
     from autovoice.vocode.resident_carry import ResidentCarry
 
     return ResidentCarry(device=device)
 
 
-def _mixer(device: str) -> Mixer | None:
-    if device == "cpu":
-        return None
+def _mixer(device: str) -> Mixer:
     from autovoice.mix.resident import ResidentMixer
 
     return ResidentMixer(device=device)
+
+
+def _off_the_cpu(build: Callable[[str], T]) -> Callable[[str], T | None]:
+    return lambda device: None if device == "cpu" else build(device)
 
 
 @dataclass(frozen=True)
 class ResidentBuilders:
     """How each is made from a device; None where the plain stages do it."""
 
-    hearing: Callable[[str], Hearing | None] = _hearing
-    carry: Callable[[str], Carry | None] = _carry
-    mixer: Callable[[str], Mixer | None] = _mixer
+    hearing: Callable[[str], Hearing | None] = _off_the_cpu(_hearing)
+    carry: Callable[[str], Carry | None] = _off_the_cpu(_carry)
+    mixer: Callable[[str], Mixer | None] = _off_the_cpu(_mixer)
+
+
+# On the CPU too, for tests and measurements.
+EVERYWHERE = ResidentBuilders(_hearing, _carry, _mixer)
 
 
 @dataclass(frozen=True)

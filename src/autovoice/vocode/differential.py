@@ -195,7 +195,10 @@ def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
 
 
 def level_of(mean: Tensor) -> Tensor:
-    """Return the level of log gains over the bands that we hear: ``[..., bins, n]`` -> ``[..., n]``."""
+    """Return the level of log gains over the bands as we hear them.
+
+    Shape: ``[..., bins, n]`` -> ``[..., n]``.
+    """
     hz = _bins_hz(mean)
     weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
     return (mean * weight).sum(-2) / weight.sum()

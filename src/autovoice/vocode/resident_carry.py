@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from autovoice.nn.overlap_add import overlap_add
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import fetched, sent, stacked
 from autovoice.types import FloatArray, Pitch
@@ -116,19 +116,5 @@ def carried(sounds: Tensor, f0_hz: Tensor, numbers: Tensor) -> Tensor:
     level = level_of(mean)[..., None]
     rest = for_unvoiced(mean - level, options)
     factor = factors(change - level, f0_hz, rest, options, strength)
-    sound = _overlapped(torch.fft.irfft(spectrum[0] * factor, N_FFT, dim=1), window, length)
+    sound = overlap_add(spectrum[0] * factor, window, HOP_SAMPLES, length)
     return torch.where(sung[:, 0] > 0, sound, loud[:count])
-
-
-def _overlapped(frames: Tensor, window: Tensor, length: int) -> Tensor:
-    """Add windowed, centred frames ``[B, 1024, hops]`` to sound ``[B, length]``, as ``istft``.
-
-    ``torch.istft`` asks the device whether its windows overlap, which stops a capture.
-    """
-    hops = frames.shape[2]
-    whole = (hops - 1) * HOP_SAMPLES + N_FFT
-    weight = window.square()[None, :, None].expand(1, -1, hops)
-    rows = torch.cat([frames * window[:, None], weight])
-    added = F.fold(rows, (1, whole), (1, N_FFT), stride=(1, HOP_SAMPLES))[:, 0, 0]
-    cut = added[:, N_FFT // 2 : N_FFT // 2 + length]
-    return cut[:-1] / cut[-1]
