@@ -181,10 +181,6 @@ def read_text(
             yield Utterance(words, said, pause_s=0.25)
 
 
-def _nothing(_device: str) -> None:
-    """Stand for what is not there on the CPU."""
-
-
 def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
     """Return stand-ins for every stage."""
     kept = carrier or Carrier()
@@ -203,7 +199,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "speech": Beeps,
         "speech_vocoder": lambda device: CurveVocoder(),
         "text": read_text,
-        "resident": ResidentBuilders(**dict.fromkeys(("hearing", "carry", "mixer"), _nothing)),
+        "resident": ResidentBuilders(*4 * [lambda *_: None]),
         "carry": lambda device: lambda source, sung, pitch, near, out: np.copyto(out, sung),
     }
     return Builders(**{**made, **others})

@@ -29,7 +29,17 @@ from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError
-from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, RangeFit, Speaker, Stems
+from autovoice.types import (
+    Analysis,
+    Audio,
+    Content,
+    Curve,
+    FloatArray,
+    Pitch,
+    RangeFit,
+    Speaker,
+    Stems,
+)
 
 log = logging.getLogger(__name__)
 LISTEN_HZ = 16_000
@@ -266,26 +276,33 @@ class Pipeline:
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""
-        timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
-        with timed("load"):
-            stages = self.stages
-            encoder, converter, vocoder = stages.content, stages.converter, stages.vocoder
-        with timed("words"):
-            cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
-            content = encoder.encode(cut)
-        analysis = Analysis(
-            pitch=pitch_between(vocal.pitch, *times),
-            content=content,
-            energy=curve_between(vocal.energy, *times),
-            activity=curve_between(vocal.activity, *times),
-            seconds=chunk.stop_s - chunk.start_s,
-        )
-        with timed("convert"):
-            features = converter.convert(analysis, speaker, semitones=semitones)
-        with timed("vocode"):
-            audio = vocoder.synthesise(features, speaker, seed=self.seed)
-        samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
-        return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
+        times = chunk.start_s, chunk.stop_s
+        at_16k = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
+        pitch, energy = pitch_between(vocal.pitch, *times), curve_between(vocal.energy, *times)
+        activity = curve_between(vocal.activity, *times)
+        length = (chunk.right - chunk.left) * MODEL_TICK
+        factors = curve_at(activity, length, MODEL_HZ)
+        with self.reporter.timed("load"):
+            singer = self.stages.resident.singer
+        if singer is not None and singer.fits(at_16k):
+            with self.reporter.timed("sing"):
+                return singer.sing(
+                    at_16k, (pitch, energy), factors, speaker, semitones=semitones, seed=self.seed
+                )
+        content = self._words(at_16k)
+        seconds = chunk.stop_s - chunk.start_s
+        analysis = Analysis(pitch, content, energy, activity, seconds)
+        return _fitted(self._sung(analysis, speaker, semitones), length) * factors
+
+    def _words(self, at_16k: FloatArray) -> Content:
+        with self.reporter.timed("words"):
+            return self.stages.content.encode(at_16k)
+
+    def _sung(self, analysis: Analysis, speaker: Speaker, semitones: int) -> Audio:
+        with self.reporter.timed("convert"):
+            features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
+        with self.reporter.timed("vocode"):
+            return self.stages.vocoder.synthesise(features, speaker, seed=self.seed)
 
     def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
         """Return the piece length for the next try, after moving to the CPU where need be."""

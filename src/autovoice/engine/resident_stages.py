@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
-from autovoice.types import Audio, Curve, FloatArray, Pitch, Stems
-
-T = TypeVar("T")
+from autovoice.types import Audio, Curve, FloatArray, Pitch, Speaker, Stems
 
 
 class Mixed(Protocol):
@@ -92,6 +90,25 @@ class Carry(Protocol):
         """Return ``[T]``; ``nearness`` is the cosine of the two voices' embeddings."""
 
 
+class Singer(Protocol):
+    """Sing a piece in another voice, from the vocal to the sound."""
+
+    def fits(self, at_16k: FloatArray) -> bool:
+        """Tell whether it can be done so."""
+
+    def sing(
+        self,
+        at_16k: FloatArray,
+        curves: tuple[Pitch, Curve],
+        activity: FloatArray,
+        speaker: Speaker,
+        *,
+        semitones: float,
+        seed: int,
+    ) -> FloatArray:
+        """Return samples at 24 kHz, as many as ``activity`` has factors for them."""
+
+
 def _hearing(device: str) -> Hearing:
     from autovoice.analyse.resident import Hearing as SwiftHearing
 
@@ -110,27 +127,71 @@ def _mixer(device: str) -> Mixer:
     return ResidentMixer(device=device)
 
 
-def _off_the_cpu(build: Callable[[str], T]) -> Callable[[str], T | None]:
-    return lambda device: None if device == "cpu" else build(device)
+def _singer(encoder: Any, converter: Any, vocoder: Any) -> Singer | None:
+    from autovoice.engine.resident_piece import singer_of
+
+    return singer_of(encoder, converter, vocoder)
 
 
 @dataclass(frozen=True)
 class ResidentBuilders:
-    """How each is made from a device; None where the plain stages do it."""
+    """How each is made from a device; None where the plain stages do it.
 
-    hearing: Callable[[str], Hearing | None] = _off_the_cpu(_hearing)
-    carry: Callable[[str], Carry | None] = _off_the_cpu(_carry)
-    mixer: Callable[[str], Mixer | None] = _off_the_cpu(_mixer)
+    Args:
+        singer: is made of the encoder of words, the converter and the vocoder.
+        everywhere: on the CPU too, for tests and measurements. Default: elsewhere only.
+    """
 
-
-# On the CPU too, for tests and measurements.
-EVERYWHERE = ResidentBuilders(_hearing, _carry, _mixer)
+    hearing: Callable[[str], Hearing | None] = _hearing
+    singer: Callable[[Any, Any, Any], Singer | None] = _singer
+    carry: Callable[[str], Carry | None] = _carry
+    mixer: Callable[[str], Mixer | None] = _mixer
+    everywhere: bool = False
 
 
 @dataclass(frozen=True)
 class Resident:
-    """What is there on a device."""
+    """What there is on a device, each built when it is first used.
 
-    hearing: Hearing | None
-    carry: Carry | None
-    mixer: Mixer | None
+    Args:
+        builders: how each is made.
+        device: where.
+        built: keeps what was built, by name.
+        networks: the encoder of words, the converter and the vocoder.
+    """
+
+    builders: ResidentBuilders
+    device: str
+    built: Callable[..., Any]
+    networks: Callable[[], tuple[Any, Any, Any]]
+
+    @property
+    def hearing(self) -> Hearing | None:
+        """What hears a vocal."""
+        hearing: Hearing | None = self._one("hearing", self.builders.hearing)
+        return hearing
+
+    @property
+    def singer(self) -> Singer | None:
+        """What sings a piece."""
+        singer: Singer | None = self._one(
+            "singer", lambda _: self.builders.singer(*self.networks()), retried=True
+        )
+        return singer
+
+    @property
+    def carry(self) -> Carry | None:
+        """What carries the excitation."""
+        carry: Carry | None = self._one("carry", self.builders.carry)
+        return carry
+
+    @property
+    def mixer(self) -> Mixer | None:
+        """What mixes."""
+        mixer: Mixer | None = self._one("mixer", self.builders.mixer)
+        return mixer
+
+    def _one(self, name: str, build: Callable[[str], Any], *, retried: bool = False) -> Any:
+        if self.device == "cpu" and not self.builders.everywhere:
+            return None
+        return self.built(f"resident {name}", build, retried=retried)

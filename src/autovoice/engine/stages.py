@@ -349,12 +349,11 @@ class Stages:
     @property
     def resident(self) -> Resident:
         """What replaces the arithmetic between the networks on a device; nothing on the CPU."""
-        resident = self.builders.resident
-        return Resident(
-            hearing=self._get("resident hearing", resident.hearing),
-            carry=self._get("resident carry", resident.carry),
-            mixer=self._get("resident mixer", resident.mixer),
-        )
+
+        def networks() -> tuple[Any, Any, Any]:
+            return self.content, self.converter, self.vocoder
+
+        return Resident(self.builders.resident, self.device, self._get, networks)
 
     def move(self, device: str) -> None:
         """Go on on another device; stages are built again there when they are next used."""
