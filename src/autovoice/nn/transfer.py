@@ -44,7 +44,7 @@ def sent(
 def fetched(*tensors: Tensor) -> tuple[FloatArray, ...]:
     """Return tensors of one device as arrays of their own memory, after a single wait."""
     if not tensors[0].is_cuda:
-        return tuple(np.array(tensor.cpu().numpy()) for tensor in tensors)
+        return tuple(np.array(tensor.to("cpu").numpy()) for tensor in tensors)
     staged = [
         torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(
             tensor, non_blocking=True
