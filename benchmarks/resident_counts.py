@@ -96,9 +96,7 @@ class _Ops(TorchDispatchMode):
         yield
         self._stage = before
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         self.here["launches"] += not (func.is_view or name in _ASKING)
         self.here["waits"] += name in _ASKING

@@ -21,18 +21,16 @@ _FRAME_SAMPLES = SAMPLE_RATE_HZ // plain.FRAMES_PER_S
 _RESPONSE_S = 0.1
 
 
-def activity(samples: Tensor, f0_hz: Tensor) -> Tensor:
+def activity(level_db: Tensor, f0_hz: Tensor) -> Tensor:
     """Estimate where somebody is heard.
 
     Args:
-        samples: ``[B, T]`` at 16 kHz, T a multiple of 200.
-        f0_hz: ``[B, T // 128 + 1]``, their pitch, 0 where unvoiced.
+        level_db: ``[B, N]``, of ``level``.
+        f0_hz: ``[B, F]``, the pitch every 8 ms, 0 where unvoiced.
 
-    Shape: ``[B, T / 200]`` in [0, 1].
+    Shape: ``[B, N]`` in [0, 1].
     """
-    frames = samples.shape[1] // _FRAME_SAMPLES
-    level_db = _level_db(samples)
-    voiced = _voiced(f0_hz, frames)
+    voiced = _voiced(f0_hz, level_db.shape[1])
     audible = level_db > _threshold_db(level_db, voiced)
     anchors = _anchors(level_db, voiced & audible)
     near = widened(anchors, round(plain.REACH_S * plain.FRAMES_PER_S))
@@ -42,8 +40,11 @@ def activity(samples: Tensor, f0_hz: Tensor) -> Tensor:
     return _smooth(closed)
 
 
-def _level_db(samples: Tensor) -> Tensor:
-    """Measure each frame's level over two hops, without rumble under 60 Hz; ``[B, frames]``."""
+def level(samples: Tensor) -> Tensor:
+    """Measure the level of 80 frames/s over two hops, without rumble under 60 Hz, dBFS.
+
+    Shape: ``[B, T]`` at 16 kHz, T a multiple of 200 -> ``[B, T / 200]``.
+    """
     response = _rumble(samples.device)
     size = fft.next_fast_len(samples.shape[1] + len(response) - 1, real=True)
     spectrum = torch.fft.rfft(samples, size) * torch.fft.rfft(response, size)

@@ -15,12 +15,13 @@ from autovoice import weights
 from autovoice.analyse.activity import FRAMES_PER_S
 from autovoice.analyse.pitch.finish import HOP_SAMPLES
 from autovoice.analyse.pitch.voicing import VoicingRules
-from autovoice.analyse.resident.activity import activity
+from autovoice.analyse.resident.activity import activity, level
 from autovoice.analyse.resident.loudness import decoder_energy, level_gain
 from autovoice.analyse.resident.pitch import finish, levelled
 from autovoice.errors import InputError
 from autovoice.io.resample import resampled_length
 from autovoice.nn import mel24k, swift_f0
+from autovoice.nn.lanes import Lanes
 from autovoice.nn.polyphase import can_resample, resampled
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.swift_f0 import SwiftF0Network
@@ -78,6 +79,7 @@ class Hearing(NetworkStage):
         self.network.load_state_dict(dict(tensors or weights.tensors("swift-f0")))
         self.add_network(self.network)
         self.add_network(self.mel)
+        self._lanes = Lanes(1)
 
     def fits(self, vocals: Audio) -> bool:
         """Tell whether a vocal can be heard so: up to 30 s, at a usual rate."""
@@ -136,13 +138,18 @@ class Hearing(NetworkStage):
             _cut(resampled(mono, rate_hz, to_hz, ticks * to_hz // TICKS_PER_S), end)
             for to_hz, end in zip((LISTEN_HZ, MODEL_HZ), ends, strict=True)
         )
+        # What needs no pitch goes beside it.
+        beside = self._lanes.fork(mono.device)
+        with beside.lane(0):
+            gain = level_gain(at_24k, MODEL_HZ)
+            energy = decoder_energy(self.mel, at_24k, gain)
+            level_db = level(at_16k)
         hop = swift_f0.HOP_SAMPLES
         whole = (at_16k.shape[1] // hop + 1) * hop
         hz, sure = self.network(F.pad(levelled(at_16k), (0, whole - at_16k.shape[1])))
         f0_hz, confidence = finish(at_16k, hz, sure, hop, self.rules)
-        gain = level_gain(at_24k, MODEL_HZ)
-        energy = decoder_energy(self.mel, at_24k, gain)
-        return at_16k, at_24k, f0_hz, confidence, energy, activity(at_16k, f0_hz), gain
+        beside.join(0)
+        return at_16k, at_24k, f0_hz, confidence, energy, activity(level_db, f0_hz), gain
 
 
 def _cut(sound: Tensor, ends: Tensor) -> Tensor:

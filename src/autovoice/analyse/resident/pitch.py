@@ -10,7 +10,6 @@ from autovoice.analyse.pitch.finish import ANY_HZ, HOP_SAMPLES
 from autovoice.analyse.pitch.voicing import VoicingRules
 from autovoice.analyse.resident.octave import around, follow_evidence, repair_octaves
 from autovoice.analyse.resident.refine import frames_around, octave_evidence, refine_f0
-from autovoice.analyse.resident.runs import ends
 from autovoice.analyse.resident.voicing import decide_voicing, frame_level_db
 
 
@@ -36,10 +35,9 @@ def finish(
     """
     frames, hop_s = f0_hz.shape[1], hop_samples / SAMPLE_RATE_HZ
     level_db = frame_level_db(samples, frames, hop_samples)
-    voiced = decide_voicing(confidence, level_db, hop_s, rules)
+    voiced, first, last = decide_voicing(confidence, level_db, hop_s, rules)
     picked = torch.where(voiced, f0_hz, ANY_HZ)
     evidence = octave_evidence(frames_around(samples, hop_samples, frames), picked)
-    first, last = ends(voiced)
     held, mirrored = around(first, last)
     coarse = follow_evidence(picked, evidence, voiced, held)
     coarse = repair_octaves(coarse, voiced, first, mirrored, hop_s)

@@ -18,11 +18,10 @@ def ends(mask: Tensor) -> tuple[Tensor, Tensor]:
     """
     frames = mask.shape[1]
     place = torch.arange(frames, device=mask.device)
-    begins = mask & ~F.pad(mask, (1, 0))[:, :-1]
-    stops = mask & ~F.pad(mask, (0, 1))[:, 1:]
-    first = torch.where(begins, place, 0).cummax(1).values
-    last = torch.where(stops, place, frames - 1).flip(1).cummin(1).values.flip(1)
-    return first, last
+    outside = ~mask
+    first = torch.where(outside, place + 1, 0).cummax(1).values
+    last = torch.where(outside, place - 1, frames - 1).flip(1).cummin(1).values.flip(1)
+    return first.clamp_max(frames - 1), last.clamp_min(0)
 
 
 def highest(values: Tensor, first: Tensor, mask: Tensor) -> Tensor:
@@ -55,11 +54,10 @@ def widened(mask: Tensor, reach: int) -> Tensor:
 def percentile(values: Tensor, mask: Tensor, percent: float) -> Tensor:
     """Return a percentile of what a mask leaves, as NumPy has it; ``[B, F] -> [B, 1]``.
 
-    Where the mask leaves nothing, the result is infinite.
+    Where the mask leaves nothing, the result is no number.
     """
     rows = torch.where(mask, values, torch.inf).sort(1).values
     place = (mask.sum(1, keepdim=True) - 1).clamp_min(0).double() * (percent / 100)
     low, high = place.floor().long(), place.ceil().long()
     left, right = rows.gather(1, low), rows.gather(1, high)
-    between = left + (right - left) * (place - low)
-    return torch.where(low == high, left, between)
+    return left.lerp(right, (place - low).to(values.dtype))

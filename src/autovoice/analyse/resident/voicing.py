@@ -22,10 +22,11 @@ def frame_level_db(samples: Tensor, frames: int, hop_samples: int) -> Tensor:
 
 def decide_voicing(
     confidence: Tensor, level_db: Tensor, hop_s: float, rules: VoicingRules
-) -> Tensor:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Turn confidence and level into a voicing decision with hysteresis.
 
-    Shape: ``[B, F]`` each -> ``[B, F]`` bool.
+    Returns:
+        ``[B, F]`` bool, and the first and last frame of the run that each voiced frame is in.
     """
     loud = torch.quantile(level_db, 0.95, dim=1, keepdim=True)
     audible = level_db > (loud - rules.range_db).clamp_min(rules.gate_db)
@@ -38,4 +39,5 @@ def decide_voicing(
     silent = highest((~audible).float(), first, gap) > 0
     voiced = voiced | (gap & inside & short & ~silent)
     first, last = ends(voiced)
-    return voiced & (last - first + 1 >= math.ceil(rules.min_run_s / hop_s - 1e-9))
+    kept = voiced & (last - first + 1 >= math.ceil(rules.min_run_s / hop_s - 1e-9))
+    return kept, first, last
