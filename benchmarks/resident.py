@@ -1,4 +1,4 @@
-"""One second on a device, stage by stage: times, launches, waits, and whether the sound is the same.
+"""One second on a device, stage by stage: times, launches, waits, and how equal the sound is.
 
 python -m benchmarks.resident [--device cuda] [--seconds 1] [--runs 200] [--semitones 0]
 

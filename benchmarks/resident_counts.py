@@ -77,11 +77,11 @@ def _on_gpu(convert: Callable[[Reporter], None]) -> dict[str, dict[str, int]]:
     return {name: dict(inside) for name, inside in found.items()}
 
 
-class _Ops(TorchDispatchMode):
+class _Ops(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Count ops that are no views, and questions to the device, by stage."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: dict[str, Counter[str]] = {}
         self._stage = "between"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -280,8 +280,18 @@ def breath(frames: int, seed: int | None) -> FloatArray:
 
     It is drawn on the CPU, so that a seed gives the same breath on every device.
     """
-    chance = None if seed is None else torch.Generator().manual_seed(seed)
+    if seed is not None:
+        return _seeded(frames, seed)
+    noise: FloatArray = torch.randn(FRAME_SAMPLES * frames).numpy()
+    return noise
+
+
+@lru_cache(16)
+def _seeded(frames: int, seed: int) -> FloatArray:
+    """Draw noise and keep it: a service draws that of seed 0 for one length again and again."""
+    chance = torch.Generator().manual_seed(seed)
     noise: FloatArray = torch.randn(FRAME_SAMPLES * frames, generator=chance).numpy()
+    noise.flags.writeable = False
     return noise
 
 

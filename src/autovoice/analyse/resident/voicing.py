@@ -28,7 +28,10 @@ def decide_voicing(
     Returns:
         ``[B, F]`` bool, and the first and last frame of the run that each voiced frame is in.
     """
-    loud = torch.quantile(level_db, 0.95, dim=1, keepdim=True)
+    place = 0.95 * (level_db.shape[1] - 1)
+    low, high = math.floor(place), math.ceil(place)
+    levels = level_db.sort(1).values
+    loud = levels[:, low : low + 1].lerp(levels[:, high : high + 1], place - low)
     audible = level_db > (loud - rules.range_db).clamp_min(rules.gate_db)
     held = audible & (confidence >= rules.hold)
     voiced = held & (highest(confidence, ends(held)[0], held) >= rules.start)
