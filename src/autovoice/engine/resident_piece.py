@@ -16,6 +16,8 @@ from autovoice.types import Curve, FloatArray, Pitch, Speaker
 from autovoice.vocode import Vocoder
 from autovoice.vocode.vocoder import FRAMES_PER_S, breath
 
+LISTEN_HZ = 16_000
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -54,10 +56,15 @@ class PieceSinger(NetworkStage):
     def __init__(self, encoder: ContentEncoder, converter: Converter, vocoder: Vocoder) -> None:
         super().__init__(device=vocoder.device)
         self.encoder, self.converter, self.vocoder = encoder, converter, vocoder
+        self.longest_s = encoder.most_samples / LISTEN_HZ
+
+    def limit_pass(self, seconds: float) -> None:
+        """Leave what is longer to the plain stages."""
+        self.longest_s = min(self.longest_s, seconds)
 
     def fits(self, at_16k: FloatArray) -> bool:
         """Tell whether a piece goes through in one window of the recogniser."""
-        return 0 < len(at_16k) <= self.encoder.most_samples
+        return 0 < len(at_16k) <= self.longest_s * LISTEN_HZ
 
     def sing(
         self,

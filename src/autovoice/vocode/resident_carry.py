@@ -50,10 +50,15 @@ class ResidentCarry(NetworkStage):
     """
 
     exact = True
+    longest_s = LONGEST_S
+
+    def limit_pass(self, seconds: float) -> None:
+        """Leave what is longer to the plain stages."""
+        self.longest_s = min(self.longest_s, seconds)
 
     def fits(self, source: FloatArray) -> bool:
         """Tell whether a vocal can be filtered so: up to 20 s."""
-        return N_FFT <= len(source) <= BLOCK_HOPS * HOP_SAMPLES
+        return N_FFT <= len(source) <= self.longest_s * SAMPLE_RATE_HZ
 
     def carry(
         self,

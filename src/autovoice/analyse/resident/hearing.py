@@ -65,6 +65,7 @@ class Hearing(NetworkStage):
     """
 
     exact = True
+    longest_s = LONGEST_S
 
     def __init__(
         self,
@@ -81,11 +82,15 @@ class Hearing(NetworkStage):
         self.add_network(self.mel)
         self._lanes = Lanes(1)
 
+    def limit_pass(self, seconds: float) -> None:
+        """Leave what is longer to the plain stages."""
+        self.longest_s = min(self.longest_s, seconds)
+
     def fits(self, vocals: Audio) -> bool:
         """Tell whether a vocal can be heard so: up to 30 s, at a usual rate."""
         rate_hz = vocals.sample_rate_hz
         usual = can_resample(rate_hz, LISTEN_HZ) and can_resample(rate_hz, MODEL_HZ)
-        return usual and vocals.channels > 0 and 0 < vocals.seconds <= LONGEST_S
+        return usual and vocals.channels > 0 and 0 < vocals.seconds <= self.longest_s
 
     def hear(self, vocals: Audio, ticks: int) -> Heard:
         """Hear a vocal.

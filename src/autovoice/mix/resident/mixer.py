@@ -45,6 +45,11 @@ class ResidentMixer(NetworkStage):
     """
 
     exact = True
+    longest_s = LONGEST_S
+
+    def limit_pass(self, seconds: float) -> None:
+        """Leave what is longer to the plain stages."""
+        self.longest_s = min(self.longest_s, seconds)
 
     def fits(self, converted: Audio, stems: Stems) -> bool:
         """Tell whether a song can be mixed so: up to 30 s, at a usual rate, with all of a vocal."""
@@ -52,7 +57,7 @@ class ResidentMixer(NetworkStage):
         known = can_resample(converted.sample_rate_hz, rate_hz)
         usual = known and rate_hz >= LEAST_WEIGHTED_RATE_HZ and stems.vocals.channels > 0
         seconds = stems.vocals.seconds
-        return usual and 0 < seconds <= LONGEST_S and converted.seconds >= seconds
+        return usual and 0 < seconds <= self.longest_s and converted.seconds >= seconds
 
     def mixdown(self, converted: Audio, stems: Stems, options: MixOptions | None = None) -> Mixdown:
         """Return the mix and the vocal alone; see ``mix.mixdown``.
@@ -64,7 +69,7 @@ class ResidentMixer(NetworkStage):
         if not self.fits(converted, stems):
             raise InputError(
                 f"mix: found {stems.vocals.seconds:.1f} s at {stems.vocals.sample_rate_hz} Hz, "
-                f"expected up to {LONGEST_S:g} s at a usual rate and as much converted"
+                f"expected up to {self.longest_s:g} s at a usual rate and as much converted"
             )
         song = self.song(converted, stems, options or MixOptions())
         rate_hz, length = stems.vocals.sample_rate_hz, stems.vocals.length_samples
