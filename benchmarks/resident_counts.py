@@ -19,6 +19,7 @@ from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Reporter
 from autovoice.engine.stages import Stages
 from autovoice.nn import transfer
+from autovoice.nn.graphs import MOST_VALUES, GraphCache, Works
 from autovoice.types import Audio
 
 STAGES = ("separate", "analyse", "convert", "mix")
@@ -84,6 +85,7 @@ class _Ops(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.found: dict[str, Counter[str]] = {}
         self._stage = "between"
+        self._kind = "launches"
 
     @property
     def here(self) -> Counter[str]:
@@ -96,17 +98,29 @@ class _Ops(TorchDispatchMode):  # type: ignore[no-untyped-call]
         yield
         self._stage = before
 
+    def graph(self, cache: GraphCache, name: str, work: Works, *tensors: torch.Tensor) -> Any:
+        """Count what a GPU would replay as one launch; stands in for ``GraphCache.several``."""
+        del cache, name
+        if sum(tensor.numel() for tensor in tensors) > MOST_VALUES:
+            return work(*tensors)
+        before, self._kind = self._kind, "in graphs"
+        self.here["graphs"] += 1
+        try:
+            return work(*tensors)
+        finally:
+            self._kind = before
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        self.here["launches"] += not (func.is_view or name in _ASKING)
+        self.here[self._kind] += not (func.is_view or name in _ASKING)
         self.here["waits"] += name in _ASKING
         return func(*args, **(kwargs or {}))
 
 
 @contextlib.contextmanager
 def _fetches_heard(ops: _Ops) -> Iterator[None]:
-    """Count what comes back to NumPy: each is a wait on a GPU."""
-    plain, together = torch.Tensor.cpu, transfer.fetched
+    """Count what comes back to NumPy, each a wait on a GPU, and what would be a graph there."""
+    plain, together, several = torch.Tensor.cpu, transfer.fetched, GraphCache.several
     users = [m for m in list(sys.modules.values()) if getattr(m, "fetched", None) is together]
 
     def cpu(tensor: torch.Tensor, *words: Any, **more: Any) -> torch.Tensor:
@@ -117,13 +131,18 @@ def _fetches_heard(ops: _Ops) -> Iterator[None]:
         ops.here["waits"] += 1
         return together(*tensors)
 
+    def graphed(cache: GraphCache, *words: Any) -> Any:
+        return ops.graph(cache, *words)
+
     try:
+        GraphCache.several = graphed  # type: ignore[method-assign]
         torch.Tensor.cpu = cpu  # type: ignore[method-assign, assignment]
         for module in users:
             setattr(module, "fetched", fetched)  # noqa: B010
         yield
     finally:
         torch.Tensor.cpu = plain  # type: ignore[method-assign]
+        GraphCache.several = several  # type: ignore[method-assign]
         for module in users:
             setattr(module, "fetched", together)  # noqa: B010
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from autovoice.nn.graphs import GraphCache
 from benchmarks import resident, resident_counts, resident_equal
 
 
@@ -15,10 +16,11 @@ def test_ops_and_waits_are_counted_by_stage() -> None:
         with ops.enter("first"):
             made = torch.ones(4) + 1
             made.view(2, 2)
+            GraphCache().several("work", lambda values: (values * 2 + 1,), made)
         with ops.enter("second"):
             made.sum().item()
             made.cpu()
-    assert ops.found["first"] == {"launches": 2, "waits": 0}
+    assert ops.found["first"] == {"launches": 2, "graphs": 1, "in graphs": 2, "waits": 0}
     assert ops.found["second"] == {"launches": 1, "waits": 2}
 
 
