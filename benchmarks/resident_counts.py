@@ -135,7 +135,7 @@ def _fetches_heard(ops: _Ops) -> Iterator[None]:
         return ops.graph(cache, *words)
 
     try:
-        GraphCache.several = graphed  # type: ignore[method-assign]
+        GraphCache.several = graphed  # type: ignore[method-assign, assignment]
         torch.Tensor.cpu = cpu  # type: ignore[method-assign, assignment]
         for module in users:
             setattr(module, "fetched", fetched)  # noqa: B010
