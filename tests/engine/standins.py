@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autovoice.engine import Builders
+from autovoice.engine.resident_stages import ResidentBuilders
 from autovoice.errors import InputError, ResourceError
 from autovoice.speak.utterance import Utterance
 from autovoice.types import Analysis, Audio, Content, Curve, FloatArray, Pitch, Speaker, Stems
@@ -198,6 +199,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "speech": Beeps,
         "speech_vocoder": lambda device: CurveVocoder(),
         "text": read_text,
+        "resident": ResidentBuilders(*4 * [lambda *_: None]),
         "carry": lambda device: lambda source, sung, pitch, near, out: np.copyto(out, sung),
     }
     return Builders(**{**made, **others})

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from standins import Carrier, builders, song, voice
 
+from autovoice.analyse.resident import Hearing
 from autovoice.config import PRESETS, PresetName
 from autovoice.engine import Engine, memory
 from autovoice.engine.load import rough_seconds
 from autovoice.engine.memory import NEEDS, Room, cost_bytes, fitted, left_under, seconds_in
 from autovoice.engine.pipeline import Pipeline, Vocal
 from autovoice.engine.progress import Reporter
+from autovoice.engine.resident_piece import PieceSinger
 from autovoice.engine.stages import Stages
+from autovoice.mix.resident import ResidentMixer
 from autovoice.nn.stage import NetworkStage
 
 GIB = 1 << 30
@@ -66,9 +69,27 @@ def test_the_table_names_stages_that_exist() -> None:
     from autovoice.convert import Converter, StyleEncoder
     from autovoice.separate.spleeter import Spleeter
     from autovoice.vocode import Vocoder
+    from autovoice.vocode.resident_carry import ResidentCarry
 
     stages = (ContentEncoder, SwiftF0Tracker, SpeakerEncoder, Converter, StyleEncoder)
-    assert {stage.__name__ for stage in (*stages, Spleeter, Vocoder)} == set(NEEDS)
+    resident = (Hearing, PieceSinger, ResidentCarry, ResidentMixer)
+    assert {stage.__name__ for stage in (*stages, Spleeter, Vocoder, *resident)} == set(NEEDS)
+
+
+def test_what_is_longer_than_a_cap_allows_goes_the_plain_way() -> None:
+    from autovoice.types import Audio, Stems
+    from autovoice.vocode.resident_carry import ResidentCarry
+
+    second = Audio(np.zeros((1, 24_000), np.float32), 24_000)
+    mixer, carry, hearing = ResidentMixer(), ResidentCarry(), Hearing()
+    assert mixer.fits(second, Stems(second, second))
+    assert carry.fits(second.samples[0])
+    assert hearing.fits(second)
+    for stage in (mixer, carry, hearing):
+        stage.limit_pass(0.9)
+    assert not mixer.fits(second, Stems(second, second))
+    assert not carry.fits(second.samples[0])
+    assert not hearing.fits(second)
 
 
 def test_the_weights_of_the_table_are_those_of_the_networks() -> None:

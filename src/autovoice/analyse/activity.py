@@ -24,8 +24,8 @@ ABOVE_NOISE_DB = 6.0
 # Singing this far under the song's own level is the rest that a separator left behind.
 BLEED_DB = 32.0
 RUMBLE_HZ = 60.0
-_SHORTEST_VOICED_S = 0.06
-_SHORTEST_FRAMES = 4
+SHORTEST_VOICED_S = 0.06
+SHORTEST_FRAMES = 4
 
 
 def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
@@ -63,7 +63,7 @@ def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
     anchors = _anchors(level_db, voiced & audible)
     near = ndimage.binary_dilation(anchors, iterations=round(REACH_S * FRAMES_PER_S))
     # Clicks are no breaths, and a gap of two frames is no gap.
-    steady = ndimage.binary_opening(audible, np.ones(_SHORTEST_FRAMES, dtype=bool))
+    steady = ndimage.binary_opening(audible, np.ones(SHORTEST_FRAMES, dtype=bool))
     heard = ndimage.binary_closing(np.pad(anchors | (near & steady), 2), np.ones(3, dtype=bool))
     return Curve(_smooth(heard[2:-2]), hop_s, 0.5 * hop_s)
 
@@ -71,7 +71,7 @@ def activity(samples: FloatArray, sample_rate_hz: int, pitch: Pitch) -> Curve:
 def _level_db(samples: FloatArray, sample_rate_hz: int, frames: int) -> FloatArray:
     """Measure each frame's RMS level over two hops, without rumble under 60 Hz."""
     if sample_rate_hz > 500:
-        samples = signal.sosfilt(_rumble(sample_rate_hz), samples).astype(np.float32)
+        samples = signal.sosfilt(rumble(sample_rate_hz), samples).astype(np.float32)
     edges = np.arange(frames + 1) * sample_rate_hz / FRAMES_PER_S
     total = np.concatenate(([0.0], np.cumsum(np.square(samples, dtype=np.float64))))
     half = 0.5 * sample_rate_hz / FRAMES_PER_S
@@ -83,7 +83,7 @@ def _level_db(samples: FloatArray, sample_rate_hz: int, frames: int) -> FloatArr
 
 
 @cache
-def _rumble(sample_rate_hz: int) -> NDArray[np.float64]:
+def rumble(sample_rate_hz: int) -> NDArray[np.float64]:
     filters: NDArray[np.float64] = signal.butter(
         2, RUMBLE_HZ, "highpass", fs=sample_rate_hz, output="sos"
     )
@@ -98,7 +98,7 @@ def _voiced(pitch: Pitch, frames: int) -> NDArray[np.bool_]:
     nearest = np.round((time_s - pitch.offset_s) / pitch.hop_s).astype(np.int64)
     inside = (nearest >= 0) & (nearest < pitch.f0_hz.size)
     voiced = inside & (pitch.f0_hz[np.clip(nearest, 0, pitch.f0_hz.size - 1)] > 0)
-    width = round(_SHORTEST_VOICED_S * FRAMES_PER_S)
+    width = round(SHORTEST_VOICED_S * FRAMES_PER_S)
     found: NDArray[np.bool_] = ndimage.binary_opening(voiced, np.ones(width, dtype=bool))
     return found
 

@@ -16,7 +16,7 @@ from autovoice.errors import InputError
 from autovoice.nn.content_adapter import ASR_RATE_HZ, ContentAdapter
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
-from autovoice.types import Analysis, FloatArray, Speaker
+from autovoice.types import Analysis, Curve, FloatArray, Pitch, Speaker
 
 # The layers of the recogniser that the adapter was trained on, as ``Content.layers`` names them.
 CONTENT_LAYERS = (4, 6)
@@ -83,22 +83,46 @@ class Converter(NetworkStage):
         asr = self.batched(
             self._run, piece, key=(stacked.shape, frames, adapter), seconds=analysis.seconds
         )
-        f0_hz = pitch_curve(analysis.pitch, 2 * frames, semitones)
+        f0_hz, energy = self.curves(analysis.pitch, analysis.energy, frames, semitones)
+        return DecoderFeatures(asr, f0_hz, energy)
+
+    @staticmethod
+    def curves(
+        pitch: Pitch, energy: Curve, frames: int, semitones: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return F0 and energy as the decoder reads them, ``[2 T]`` each."""
+        f0_hz = pitch_curve(pitch, 2 * frames, semitones)
         # A note above the model's range is sung in the next octave below rather than left out.
         octaves = np.ceil(np.log2(np.maximum(f0_hz, HIGHEST_F0_HZ) / HIGHEST_F0_HZ))
-        f0_hz = (f0_hz / 2.0**octaves).astype(np.float32)
-        return DecoderFeatures(asr, f0_hz, energy_curve(analysis.energy, 2 * frames))
+        return (f0_hz / 2.0**octaves).astype(np.float32), energy_curve(energy, 2 * frames)
+
+    def words(self, planes: torch.Tensor, frames: int, adapter: Mapping[str, Any]) -> torch.Tensor:
+        """Adapt what the recogniser said on the device; called from inside of a turn.
+
+        Args:
+            planes: ``[B, L, F, D]``, of ``CONTENT_LAYERS``.
+            frames: of the result.
+            adapter: what training added to the voice.
+
+        Shape: ``[B, 512, frames]``.
+        """
+        with torch.inference_mode(mode=False):
+            self.adapted.wear(adapter)
+        return self._adapt(planes.transpose(2, 3).flatten(1, 2), frames)
 
     def _run(self, pieces: Sequence[_Piece]) -> list[FloatArray]:
         """Adapt pieces of one shape and adapter in one pass, each to ``[512, frames]``."""
         with torch.inference_mode(mode=False):
             self.adapted.wear(pieces[0].adapter)
-        frames = pieces[0].frames
         features = torch.from_numpy(np.stack([piece.stacked for piece in pieces])).to(self.device)
+        asr: FloatArray = self._adapt(features, pieces[0].frames).cpu().numpy()
+        return list(asr)
+
+    def _adapt(self, features: torch.Tensor, frames: int) -> torch.Tensor:
+        """Run the adapter over ``[B, L D, F]``."""
 
         def work(content: torch.Tensor) -> torch.Tensor:
             made: torch.Tensor = self.adapter(content.to(self.adapter.inward.weight.dtype), frames)
             return made.float()
 
-        asr: FloatArray = self.graphs(f"adapt {frames}", work, features).cpu().numpy()
-        return list(asr)
+        return self.graphs(f"adapt {frames}", work, features)

@@ -19,7 +19,7 @@ SECOND_OCTAVE_COST = 0.5
 SAME_SHARE = 0.05
 
 
-def semitones_auto(source: Pitch, speaker: Speaker) -> int:
+def semitones_auto(source: Pitch, speaker: Speaker, melody: Melody | None = None) -> int:
     """Return the whole octaves that bring the source's median nearest to the voice's range.
 
     The range is the voice's 5th to 95th percentile. A second octave counts as half an octave
@@ -31,6 +31,7 @@ def semitones_auto(source: Pitch, speaker: Speaker) -> int:
     Args:
         source: pitch of the vocal, Hz.
         speaker: the voice, with its pitch statistics.
+        melody: of ``source``, where it is known already. Default: it is made.
 
     Returns:
         -24, -12, 0, 12 or 24; 0 when either has no pitch.
@@ -42,14 +43,14 @@ def semitones_auto(source: Pitch, speaker: Speaker) -> int:
     median = float(np.median(voiced))
     low = speaker.f0_low_hz or speaker.f0_median_hz
     high = speaker.f0_high_hz or speaker.f0_median_hz
-    melody = Melody.of(source)
+    notes = melody or Melody.of(source)
 
     def distance(semitones: int) -> tuple[float, int, float, int]:
         moved = median * 2.0 ** (semitones / 12)
         outside = max(np.log2(low / moved), np.log2(moved / high), 0.0)
         centre = abs(np.log2(moved / speaker.f0_median_hz))
         outside += SECOND_OCTAVE_COST * max(0, abs(semitones) // 12 - 1)
-        share = _steps(melody.share_outside(comfortable, semitones))
+        share = _steps(notes.share_outside(comfortable, semitones))
         return float(outside), share, float(round(centre, 6)), abs(semitones)
 
     return min(OCTAVES, key=distance)

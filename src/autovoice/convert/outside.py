@@ -78,7 +78,14 @@ class Melody:
 
     def share(self, side: Literal["above", "below"], voice: PitchRange, semitones: int) -> float:
         """Return how much of the voiced time lies outside on one side, 0 to 1."""
-        found = sum(len(place) for place in self.places(side, voice, semitones))
+        end_hz = voice.high_hz if side == "above" else voice.low_hz
+        lowest, highest = self._ends
+        # Beyond its lowest and highest note a melody is outside altogether, or not at all.
+        limit = min(max(nearest_note(end_hz) - semitones, lowest - 1), highest + 1)
+        found = self._found.get((side, limit))
+        if found is None:
+            found = sum(len(place) for place in self.places(side, voice, semitones))
+            self._found[side, limit] = found
         return found / max(self._count, 1)
 
     def share_outside(self, voice: PitchRange, semitones: int) -> float:
@@ -94,6 +101,11 @@ class Melody:
             for place in self.places(side, voice, semitones)
         ]
         return tuple(sorted(spans, key=lambda span: (span.start_s, span.end_s)))
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, int], int]:
+        """Frames outside that were counted before, by side and limit: keys ask again and again."""
+        return {}
 
     @cached_property
     def _ends(self) -> tuple[int, int]:

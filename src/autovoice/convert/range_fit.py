@@ -32,7 +32,7 @@ def range_fit(source: Pitch, speaker: Speaker, semitones: int) -> RangeFit:
     if voice is None:
         return replace(fit, why_not=NO_RANGE)
     melody = Melody.of(source)
-    auto = semitones_auto(source, speaker)
+    auto = semitones_auto(source, speaker, melody)
     octave = best_shift(melody, voice, OCTAVES, auto)
     key = best_shift(melody, voice, KEYS, octave)
 

@@ -123,6 +123,8 @@ def window(chunk: Chunk, samples_per_tick: int) -> FloatArray:
     Shape: ``[(right - left) * samples_per_tick]``.
     """
     length = (chunk.right - chunk.left) * samples_per_tick
+    if (chunk.left, chunk.right, chunk.fade_in, chunk.fade_out) == (chunk.start, chunk.stop, 0, 0):
+        return np.ones(length, np.float32)
     position = np.arange(length) + 0.5 + chunk.left * samples_per_tick
     weight = np.ones(length, np.float64)
     if chunk.left < chunk.start or chunk.fade_in:
@@ -167,9 +169,22 @@ def curve_at(curve: Curve, length: int, rate_hz: int) -> FloatArray:
     """Return a curve at each of ``length`` samples, straight lines between its frames."""
     if not len(curve.values):
         return np.zeros(length, np.float32)
+    hop, first = curve.hop_s * rate_hz, curve.offset_s * rate_hz
+    if max(abs(hop - round(hop)), abs(first - round(first))) < 1e-6 and abs(first) <= hop:
+        return _lines(curve.values, round(hop), round(first), length)
     frame = (np.arange(length) / rate_hz - curve.offset_s) / curve.hop_s
     values = np.interp(frame, np.arange(len(curve.values)), curve.values)
     return values.astype(np.float32)
+
+
+def _lines(values: FloatArray, hop: int, first: int, length: int) -> FloatArray:
+    """Return straight lines between values ``hop`` samples apart, the first at ``first``."""
+    ends = (values[:1], values, np.repeat(values[-1:], max(2, -(-length // hop) - len(values) + 3)))
+    held = np.concatenate(ends).astype(np.float64)
+    part = np.arange(hop) / hop
+    lines = held[:-1, None] + (held[1:] - held[:-1])[:, None] * part
+    # The line before the first value begins a hop before it.
+    return lines.reshape(-1)[hop - first : hop - first + length].astype(np.float32)
 
 
 def per_tick(curve: Curve, ticks: int) -> FloatArray:

@@ -37,6 +37,12 @@ NEEDS: Mapping[str, Need] = {
     "Vocoder": Need(320_000_000, 0, 64_300_000),
     "SpeakerEncoder": Need(5_700_000, 10_000_000, 1_000_000),
     "StyleEncoder": Need(24_400_000, 10_000_000, 4_000_000),
+    # Of what follows the highest sum of all tensors, at 3, 9 and 18 s of stereo at 44.1 kHz; the
+    # singer runs the networks of three others, one after another.
+    "Hearing": Need(60_000, 4_000_000, 9_100_000),
+    "PieceSinger": Need(0, 27_000_000, 64_300_000),
+    "ResidentCarry": Need(0, 1_000_000, 13_200_000),
+    "ResidentMixer": Need(0, 2_000_000, 7_800_000),
 }
 # Kept free of a cap, as an allocator cannot use every gap.
 RESERVE = 0.12

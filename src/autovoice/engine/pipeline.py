@@ -24,11 +24,22 @@ from autovoice.engine.chunks import (
 from autovoice.engine.pieces import Pieces
 from autovoice.engine.progress import Reporter
 from autovoice.engine.resampling import mono_at
+from autovoice.engine.resident_stages import Mixed
 from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
-from autovoice.engine.stages import Mixed, Stages
+from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError
-from autovoice.types import Analysis, Audio, Curve, FloatArray, Pitch, RangeFit, Speaker, Stems
+from autovoice.types import (
+    Analysis,
+    Audio,
+    Content,
+    Curve,
+    FloatArray,
+    Pitch,
+    RangeFit,
+    Speaker,
+    Stems,
+)
 
 log = logging.getLogger(__name__)
 LISTEN_HZ = 16_000
@@ -51,6 +62,7 @@ class Vocal:
         ticks: its length, rounded up.
         at_16k, at_24k: mono samples, filled up with silence to whole ticks.
         pitch, energy, activity: curves over all of it.
+        gain: what brings it to the voice model's level. Default: whoever needs it measures it.
     """
 
     ticks: int
@@ -59,6 +71,7 @@ class Vocal:
     pitch: Pitch
     energy: Curve
     activity: Curve
+    gain: float | None = None
 
     @cached_property
     def sung(self) -> Pitch:
@@ -105,18 +118,31 @@ class Pipeline:
         """Find melody, loudness and activity of a vocal."""
         with self.reporter.stage("analyse"):
             ticks = max(TICKS_PER_S, math.ceil(vocals.seconds * TICKS_PER_S))
-            at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
-            at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
-            self.reporter.at(0.2)
             with self.reporter.timed("load"):
-                tracker = self.stages.pitch
-            with self.reporter.timed("pitch"):
-                pitch = tracker.track(at_16k)
-            self.reporter.at(0.7)
-            with self.reporter.timed("loudness"):
-                energy = self.stages.builders.energy(at_24k)
-                activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
-            return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
+                hearing = self.stages.resident.hearing
+            if hearing is None or not hearing.fits(vocals):
+                return self._analysed(vocals, ticks)
+            with self.reporter.timed("hear"):
+                heard = hearing.hear(vocals, ticks)
+            return Vocal(
+                ticks, heard.at_16k, heard.at_24k, heard.pitch, heard.energy, heard.activity,
+                heard.gain,
+            )  # fmt: skip
+
+    def _analysed(self, vocals: Audio, ticks: int) -> Vocal:
+        """Find all that by one stage after another, in a vocal of any length."""
+        at_16k = mono_at(vocals, LISTEN_HZ, ticks * LISTEN_TICK, self.scratch)
+        at_24k = mono_at(vocals, MODEL_HZ, ticks * MODEL_TICK, self.scratch)
+        self.reporter.at(0.2)
+        with self.reporter.timed("load"):
+            tracker = self.stages.pitch
+        with self.reporter.timed("pitch"):
+            pitch = tracker.track(at_16k)
+        self.reporter.at(0.7)
+        with self.reporter.timed("loudness"):
+            energy = self.stages.builders.energy(at_24k)
+            activity = self.stages.builders.activity(at_16k, LISTEN_HZ, pitch)
+        return Vocal(ticks, at_16k, at_24k, pitch, energy, activity)
 
     def fit(self, vocal: Vocal, speaker: Speaker, semitones: int | str) -> int:
         """Return the shift to apply, in semitones."""
@@ -160,13 +186,19 @@ class Pipeline:
     def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
-            mixed = self.stages.builders.mix(converted, stems, self.stages.device)
+            mixed = self._mixed(converted, stems)
         wanted = stems.backing.samples.shape
         for result in (mixed.mix, mixed.vocal):
             if result.samples.shape != wanted:
                 found = list(result.samples.shape)
                 raise InputError(f"mix: found {found}, expected {list(wanted)}")
         return mixed
+
+    def _mixed(self, converted: Audio, stems: Stems) -> Mixed:
+        mixer = self.stages.resident.mixer
+        if mixer is not None and mixer.fits(converted, stems):
+            return mixer.mixdown(converted, stems)
+        return self.stages.builders.mix(converted, stems, self.stages.device)
 
     def _fill(
         self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float
@@ -208,6 +240,10 @@ class Pipeline:
             return converted
         with self.reporter.timed("carry"):
             near = self._nearness(vocal, speaker)
+            resident = self.stages.resident.carry
+            if resident is not None and vocal.gain is not None and resident.fits(vocal.at_24k):
+                both = vocal.at_24k, converted[0]
+                return resident.carry(*both, vocal.sung, vocal.gain, near)[None]
             made = self.scratch.zeros(*converted.shape)
             carry = self.stages.builders.carry(self.stages.device)
             carry(vocal.at_24k, converted[0], vocal.sung, near, made[0])
@@ -240,26 +276,33 @@ class Pipeline:
 
     def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
         """Convert one piece with its context, ``[samples]`` at 24 kHz."""
-        timed, times = self.reporter.timed, (chunk.start_s, chunk.stop_s)
-        with timed("load"):
-            stages = self.stages
-            encoder, converter, vocoder = stages.content, stages.converter, stages.vocoder
-        with timed("words"):
-            cut = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
-            content = encoder.encode(cut)
-        analysis = Analysis(
-            pitch=pitch_between(vocal.pitch, *times),
-            content=content,
-            energy=curve_between(vocal.energy, *times),
-            activity=curve_between(vocal.activity, *times),
-            seconds=chunk.stop_s - chunk.start_s,
-        )
-        with timed("convert"):
-            features = converter.convert(analysis, speaker, semitones=semitones)
-        with timed("vocode"):
-            audio = vocoder.synthesise(features, speaker, seed=self.seed)
-        samples = _fitted(audio, (chunk.right - chunk.left) * MODEL_TICK)
-        return samples * curve_at(analysis.activity, len(samples), MODEL_HZ)
+        times = chunk.start_s, chunk.stop_s
+        at_16k = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
+        pitch, energy = pitch_between(vocal.pitch, *times), curve_between(vocal.energy, *times)
+        activity = curve_between(vocal.activity, *times)
+        length = (chunk.right - chunk.left) * MODEL_TICK
+        factors = curve_at(activity, length, MODEL_HZ)
+        with self.reporter.timed("load"):
+            singer = self.stages.resident.singer
+        if singer is not None and singer.fits(at_16k):
+            with self.reporter.timed("sing"):
+                return singer.sing(
+                    at_16k, (pitch, energy), factors, speaker, semitones=semitones, seed=self.seed
+                )
+        content = self._words(at_16k)
+        seconds = chunk.stop_s - chunk.start_s
+        analysis = Analysis(pitch, content, energy, activity, seconds)
+        return _fitted(self._sung(analysis, speaker, semitones), length) * factors
+
+    def _words(self, at_16k: FloatArray) -> Content:
+        with self.reporter.timed("words"):
+            return self.stages.content.encode(at_16k)
+
+    def _sung(self, analysis: Analysis, speaker: Speaker, semitones: int) -> Audio:
+        with self.reporter.timed("convert"):
+            features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
+        with self.reporter.timed("vocode"):
+            return self.stages.vocoder.synthesise(features, speaker, seed=self.seed)
 
     def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
         """Return the piece length for the next try, after moving to the CPU where need be."""

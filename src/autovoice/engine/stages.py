@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.engine import memory
 from autovoice.engine.live_stages import LiveBuilders
+from autovoice.engine.resident_stages import Mixed, Resident, ResidentBuilders
 from autovoice.engine.sung_stages import SungBuilders
 from autovoice.types import (
     Analysis,
@@ -108,18 +109,6 @@ class TextFront(Protocol):
         ssml: bool | None,
     ) -> Iterator[Utterance]:
         """Yield what is to be said."""
-
-
-class Mixed(Protocol):
-    """A finished mix, and the new vocal alone as it stands in it."""
-
-    @property
-    def mix(self) -> Audio:
-        """The mix, shaped like the song."""
-
-    @property
-    def vocal(self) -> Audio:
-        """The vocal, shaped like the song."""
 
 
 def _spleeter(device: str) -> Separator:
@@ -274,6 +263,7 @@ class Builders:
     limit: Callable[[FloatArray, int], FloatArray] = _limit
     sung: SungBuilders = field(default_factory=SungBuilders)
     live: LiveBuilders = field(default_factory=LiveBuilders)
+    resident: ResidentBuilders = field(default_factory=ResidentBuilders)
 
 
 def _unlimited() -> None:
@@ -355,6 +345,15 @@ class Stages:
         """What listens to recordings of a voice."""
         encoders: Encoders = self._get("encoders", self.builders.encoders)
         return encoders
+
+    @property
+    def resident(self) -> Resident:
+        """What replaces the arithmetic between the networks on a device; nothing on the CPU."""
+
+        def networks() -> tuple[Any, Any, Any]:
+            return self.content, self.converter, self.vocoder
+
+        return Resident(self.builders.resident, self.device, self._get, networks)
 
     def move(self, device: str) -> None:
         """Go on on another device; stages are built again there when they are next used."""

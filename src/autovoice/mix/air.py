@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import fft, signal
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,11 +24,11 @@ CROSSOVER_HZ = 11_200.0
 BELOW_HZ = (7_500.0, 11_000.0)
 # A rate that leaves less than this above the crossover has no air to give.
 LEAST_RATE_HZ = 26_000
-MOST_UP_DB = 3.0
+MOST_UP = 10 ** (3.0 / 20)
 STEP_S = 0.010
-_TAPS = 255
+TAPS = 255
 _PIECE_STEPS = 2_000
-_FLOOR = 1e-10
+FLOOR = 1e-10
 
 
 def with_air(
@@ -48,7 +49,7 @@ def with_air(
     step = round(STEP_S * rate_hz)
     made = np.empty_like(converted)
     # Two steps and the filters' reach on both sides, so that pieces join without a seam.
-    context = 2 * step + step * -(-_TAPS // step)
+    context = 2 * step + step * -(-TAPS // step)
     with torch.inference_mode():
         for first in range(0, len(converted), _PIECE_STEPS * step):
             end = min(first + _PIECE_STEPS * step, len(converted))
@@ -61,11 +62,11 @@ def with_air(
 
 def _joined(both: Tensor, rate_hz: int, step: int) -> Tensor:
     """Join the low part of the first and the high part of the second, ``[2, T] -> [T]``."""
-    size = fft.next_fast_len(both.shape[1] + _TAPS - 1, real=True)
+    size = fft.next_fast_len(both.shape[1] + TAPS - 1, real=True)
     low, band = (taps.to(both.device) for taps in _spectra(rate_hz, size))
     spectrum = torch.fft.rfft(both, size)
     # The filters are symmetric and of odd length: what is left of the sound is its high part.
-    part = slice(_TAPS // 2, _TAPS // 2 + both.shape[1])
+    part = slice(TAPS // 2, TAPS // 2 + both.shape[1])
     lows = torch.fft.irfft(spectrum * low, size)[:, part]
     bands = torch.fft.irfft(spectrum * band, size)[:, part]
     joined: Tensor = lows[0] + _gain(bands, step) * (both[1] - lows[1])
@@ -74,13 +75,18 @@ def _joined(both: Tensor, rate_hz: int, step: int) -> Tensor:
 
 @lru_cache(16)
 def _spectra(rate_hz: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return the low-pass and the band in which the two are compared, ``[size // 2 + 1]`` each."""
-    low = signal.firwin(_TAPS, CROSSOVER_HZ, fs=rate_hz)
-    band = signal.firwin(_TAPS, BELOW_HZ, fs=rate_hz, pass_zero=False)
-    first, second = (
-        torch.from_numpy(np.fft.rfft(x, size).astype(np.complex64)) for x in (low, band)
+    """Return the spectra of ``filters``, ``[size // 2 + 1]`` each."""
+    low, band = (
+        torch.from_numpy(np.fft.rfft(x, size).astype(np.complex64)) for x in filters(rate_hz)
     )
-    return first, second
+    return low, band
+
+
+@lru_cache(16)
+def filters(rate_hz: int) -> NDArray[np.float64]:
+    """Return the low-pass and the band in which the two are compared, ``[2, 255]``."""
+    low = signal.firwin(TAPS, CROSSOVER_HZ, fs=rate_hz)
+    return np.stack([low, signal.firwin(TAPS, BELOW_HZ, fs=rate_hz, pass_zero=False)])
 
 
 def _cut(sound: FloatArray, first: int, end: int) -> FloatArray:
@@ -98,6 +104,6 @@ def _gain(bands: Tensor, step: int) -> Tensor:
     powers = F.pad(bands, (0, -length % step)).view(2, -1, step).square().mean(2)
     # Over three steps: one alone flutters.
     wide = F.avg_pool1d(F.pad(powers[:, None], (1, 1), mode="replicate"), 3, stride=1)[:, 0]
-    gains = (wide[0] / wide[1].clamp_min(_FLOOR)).sqrt().clamp_max(10 ** (MOST_UP_DB / 20))
+    gains = (wide[0] / wide[1].clamp_min(FLOOR)).sqrt().clamp_max(MOST_UP)
     lines = F.interpolate(gains[None, None], scale_factor=step, mode="linear", align_corners=False)
     return lines[0, 0, :length]

@@ -22,7 +22,7 @@ BLOCK_SAMPLES = 16
 MARGIN_DB = 0.2
 # Sound over +60 dB is scaled down to that first, so that no arithmetic overflows.
 MOST_LINEAR = 1000.0
-_PASSES = 3
+PASSES = 3
 
 
 def limit(
@@ -53,7 +53,7 @@ def limit(
         samples = samples * np.float32(MOST_LINEAR / loudest)
     target_dbtp = ceiling_dbtp - MARGIN_DB
     limited = samples
-    for _ in range(_PASSES):
+    for _ in range(PASSES):
         peaks = block_peaks(limited, BLOCK_SAMPLES, device)
         if peaks.size == 0 or peaks.max() <= ceiling:
             return limited

@@ -83,16 +83,16 @@ def transformed_powers(
     step = step_samples(sample_rate_hz)
     channels, length = samples.shape
     powers = np.zeros((channels, -(-length // step)))
-    response = _response(sample_rate_hz)
+    answer = response(sample_rate_hz)
     # The weighting looks back: each piece begins with the end of the one before.
-    back = len(response)
+    back = len(answer)
     with torch.inference_mode():
         for first in range(0, powers.shape[1], _PIECE_STEPS):
             start, stop = first * step, min((first + _PIECE_STEPS) * step, length)
             begin = max(start - back, 0)
             piece = torch.from_numpy(samples[:, begin:stop]).to(device)
             size = fft.next_fast_len(piece.shape[1] + back - 1, real=True)
-            spectrum = torch.fft.rfft(response.to(device), size)
+            spectrum = torch.fft.rfft(answer.to(device), size)
             heard = torch.fft.irfft(torch.fft.rfft(piece, size) * spectrum, size)
             heard = heard[:, start - begin : stop - begin]
             squares = F.pad(heard.square(), (0, -heard.shape[1] % step))
@@ -102,7 +102,7 @@ def transformed_powers(
 
 
 @cache
-def _response(sample_rate_hz: int) -> torch.Tensor:
+def response(sample_rate_hz: int) -> torch.Tensor:
     """Return how the weighting answers a click: after 0.2 s less than -140 dB is left."""
     click = np.zeros(round(RESPONSE_S * sample_rate_hz))
     click[0] = 1.0
@@ -124,7 +124,7 @@ def gated(powers: Powers) -> NDArray[np.bool_]:
         ``[N - 3]`` (at least one), block ``k`` being steps ``k`` to ``k + 3``.
     """
     blocks = block_means(powers)
-    loud = blocks > _power(ABSOLUTE_GATE_LUFS)
+    loud = blocks > power_of(ABSOLUTE_GATE_LUFS)
     if not loud.any():
         return loud
     relative = blocks[loud].mean() * 10 ** (RELATIVE_GATE_LU / 10)
@@ -159,7 +159,8 @@ def integrated_lufs(samples: FloatArray, sample_rate_hz: int) -> float:
     return OFFSET_DB + 10 * math.log10(float(block_means(powers)[kept].mean()))
 
 
-def _power(lufs: float) -> float:
+def power_of(lufs: float) -> float:
+    """Return the mean K-weighted power of a loudness, summed over the channels."""
     return float(10 ** ((lufs - OFFSET_DB) / 10))
 
 

@@ -94,7 +94,7 @@ def mixdown(
     """
     options = options or MixOptions()
     source, backing = stems.vocals, stems.backing
-    _check_match(source, backing)
+    check_match(source, backing)
     rate_hz = source.sample_rate_hz
     placed = _placed(converted, source, options, device)
     ceiling = options.ceiling_dbtp
@@ -139,7 +139,8 @@ def _fitted(converted: Audio, rate_hz: int, length_samples: int) -> FloatArray:
     return fitted
 
 
-def _check_match(vocals: Audio, backing: Audio) -> None:
+def check_match(vocals: Audio, backing: Audio) -> None:
+    """Raise ``InputError`` where two stems are not of one shape and rate."""
     if (
         vocals.samples.shape != backing.samples.shape
         or vocals.sample_rate_hz != backing.sample_rate_hz

@@ -14,7 +14,7 @@ from autovoice.types import FloatArray
 OVERSAMPLING = 4
 TAPS = 48
 KAISER_BETA = 8.0
-_REACH = TAPS // 2
+REACH = TAPS // 2
 # Points between samples are found for so many samples by one matrix product.
 _FRAME = 64
 _PIECE_SAMPLES = 1 << 18
@@ -48,8 +48,8 @@ def block_peaks(
         for first in range(0, peaks.size, blocks):
             start = first * block_samples
             stop = min(start + blocks * block_samples, length)
-            wave = torch.from_numpy(_cut(samples, start - _REACH, stop + _REACH)).to(device)
-            highest = _wave_peaks(wave, filters).amax(0)
+            wave = torch.from_numpy(_cut(samples, start - REACH, stop + REACH)).to(device)
+            highest = wave_peaks(wave, filters).amax(0)
             whole = F.pad(highest, (0, -len(highest) % block_samples)).view(-1, block_samples)
             peaks[first : first + len(whole)] = whole.amax(1).cpu().numpy()
     return peaks
@@ -61,24 +61,24 @@ def true_peak(samples: FloatArray) -> float:
     return float(peaks.max()) if peaks.size else 0.0
 
 
-def _wave_peaks(wave: Tensor, filters: Tensor) -> Tensor:
+def wave_peaks(wave: Tensor, filters: Tensor) -> Tensor:
     """Return the peak from one sample before to one after each, ``[C, T + 48] -> [C, T]``."""
-    count = wave.shape[1] - 2 * _REACH
+    count = wave.shape[1] - 2 * REACH
     # Point k lies between samples k - 1 and k, so there is one more of them.
     missing = -(count + 1) % _FRAME
     frames = F.pad(wave, (0, missing)).unfold(1, len(filters), _FRAME)
     points = (frames @ filters).view(len(wave), -1, OVERSAMPLING - 1, _FRAME).abs().amax(2)
     between = points.flatten(1)[:, : count + 1]
     peaks = torch.maximum(between[:, :-1], between[:, 1:])
-    return torch.maximum(peaks, wave[:, _REACH:-_REACH].abs())
+    return torch.maximum(peaks, wave[:, REACH:-REACH].abs())
 
 
 @cache
 def between_filters() -> Tensor:
     """Return what finds the wave at 1/4, 2/4 and 3/4 before each of 64 samples, ``[111, 192]``."""
-    offsets = np.arange(TAPS) - (_REACH - 1)
+    offsets = np.arange(TAPS) - (REACH - 1)
     distance = offsets - np.arange(1, OVERSAMPLING)[:, None] / OVERSAMPLING
-    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / _REACH) ** 2)) / np.i0(KAISER_BETA)
+    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / REACH) ** 2)) / np.i0(KAISER_BETA)
     taps = np.sinc(distance) * window
     filters = np.zeros((TAPS + _FRAME - 1, OVERSAMPLING - 1, _FRAME), np.float32)
     for point in range(_FRAME):

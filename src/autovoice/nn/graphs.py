@@ -18,6 +18,8 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 Work = Callable[..., Tensor]
+Results = tuple[Tensor, ...]
+Works = Callable[..., Results]
 # Shapes that come once, such as the last piece of a song, are not worth a capture.
 CAPTURE_AT = 2
 MOST_GRAPHS = 24
@@ -27,19 +29,19 @@ MOST_VALUES = 1 << 21
 
 @dataclass
 class Captured:
-    """A graph, where its inputs lie, and where it leaves its result."""
+    """A graph, where its inputs lie, and where it leaves its results."""
 
     graph: torch.cuda.CUDAGraph
     inputs: list[Tensor]
-    result: Tensor
+    results: Results
 
-    def __call__(self, *tensors: Tensor) -> Tensor:
+    def __call__(self, *tensors: Tensor) -> Results:
         """Run on other values of the same shapes."""
         for kept, value in zip(self.inputs, tensors, strict=True):
             kept.copy_(value, non_blocking=True)
         self.graph.replay()
-        # A copy: the memory of the result belongs to all graphs in turn.
-        return self.result.clone()
+        # Copies: the memory of the results belongs to all graphs in turn.
+        return tuple(result.clone() for result in self.results)
 
 
 class GraphCache:
@@ -70,6 +72,10 @@ class GraphCache:
             work: tensors on one device to a tensor.
             tensors: what it works on.
         """
+        return self.several(name, lambda *values: (work(*values),), *tensors)[0]
+
+    def several(self, name: str, work: Works, *tensors: Tensor) -> Results:
+        """Return ``work(*tensors)``, which is a tuple; see ``__call__``."""
         values = sum(tensor.numel() for tensor in tensors)
         if not tensors or not tensors[0].is_cuda or values > MOST_VALUES:
             return work(*tensors)
@@ -98,7 +104,7 @@ class GraphCache:
         while len(self._graphs) > self.most:
             self._graphs.popitem(last=False)
 
-    def _captured(self, name: str, work: Work, tensors: tuple[Tensor, ...]) -> Captured | None:
+    def _captured(self, name: str, work: Works, tensors: tuple[Tensor, ...]) -> Captured | None:
         inputs = [tensor.clone() for tensor in tensors]
         device = inputs[0].device
         beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -111,10 +117,10 @@ class GraphCache:
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                result = work(*inputs)
+                results = work(*inputs)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             log.warning("%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
-        return Captured(graph, inputs, result)
+        return Captured(graph, inputs, results)

@@ -62,6 +62,9 @@ class NetworkStage:
         cpu_fallback: when the device runs out of memory, move to the CPU and try again. Default on.
     """
 
+    # Signal processing that half precision would spoil stays out of autocast.
+    exact = False
+
     def __init__(
         self,
         *,
@@ -187,7 +190,7 @@ class NetworkStage:
 
     @contextlib.contextmanager
     def _autocast(self) -> Iterator[None]:
-        if not self.mixed_precision:
+        if not self.mixed_precision or self.exact:
             yield
             return
         dtype = torch.float16 if self.device.type == "cuda" else torch.bfloat16

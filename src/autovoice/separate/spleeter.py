@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from autovoice import weights
+from autovoice.nn.overlap_add import overlap_add
 from autovoice.nn.spleeter_unet import STRIDE, SpleeterUNet
 from autovoice.nn.stage import NetworkStage, Smaller
+from autovoice.nn.transfer import fetched, sent, stacked
 from autovoice.separate.base import Progress
 from autovoice.separate.level import active_rms
 from autovoice.separate.spans import resampled_span
@@ -157,15 +159,17 @@ class Spleeter(NetworkStage):
 
     def _run(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
         """Take the vocals out of stretches of one shape in one pass; each comes with its gain."""
-        cuts = torch.from_numpy(np.stack([cut for cut, _ in items])).to(self.device)
-        gains = torch.tensor([gain for _, gain in items], device=self.device)[:, None, None]
+        longest = items[0][0].shape[1]
+        cuts = stacked([cut for cut, _ in items], longest, self.device)
+        gains = sent([gain for _, gain in items], self.device, torch.float32)
+        return list(fetched(self.graphs("separate", self._separated, cuts, gains))[0])
+
+    def _separated(self, cuts: Tensor, gains: Tensor) -> Tensor:
+        """Take the vocals out of ``[B, C, T]``, one or two channels, under ``[B]`` gains."""
         # A single channel is doubled for the networks; their two answers are folded into one.
-        pairs = cuts.expand(-1, 2, -1) * gains
-        found = self._vocals(pairs.flatten(0, 1)).view(len(items), 2, -1)
-        if cuts.shape[1] == 1:
-            found = found.mean(dim=1, keepdim=True)
-        vocals: FloatArray = (found / gains).cpu().numpy()
-        return list(vocals)
+        pairs = cuts.expand(-1, 2, -1) * gains[:, None, None]
+        found = self._vocals(pairs.flatten(0, 1)).view(pairs.shape) / gains[:, None, None]
+        return found.mean(dim=1, keepdim=True) if cuts.shape[1] == 1 else found
 
     def _vocals(self, mix: Tensor) -> Tensor:
         """Return the vocals of ``[2 B, T]`` at 44.1 kHz in one pass."""
@@ -181,10 +185,7 @@ class Spleeter(NetworkStage):
         mask = self._mask(spectrum[:, :BINS].abs())
         upper = mask[:, UPPER_BIN:].mean(dim=1, keepdim=True)
         mask = torch.cat([mask, upper.expand(-1, spectrum.shape[1] - BINS, -1)], dim=1)
-        vocals: Tensor = torch.istft(
-            spectrum * mask, FFT_SAMPLES, HOP_SAMPLES, window=window, length=mix.shape[1]
-        )
-        return vocals
+        return joined(spectrum * mask, window, mix.shape[1])
 
     def _mask(self, magnitude: Tensor) -> Tensor:
         """Return the vocals' share of ``[2 B, F, T]``."""
@@ -192,8 +193,7 @@ class Spleeter(NetworkStage):
         padded = functional.pad(magnitude.transpose(1, 2), (0, 0, 0, -frames % STRIDE))
         padded = padded.view(-1, 2, *padded.shape[1:])
         # Both estimates are mask x magnitude, so the magnitude cancels in the ratio.
-        share: Tensor = self.graphs("mask", self._share, padded).flatten(0, 1)[:, :frames]
-        return share.transpose(1, 2)
+        return self._share(padded).flatten(0, 1)[:, :frames].transpose(1, 2)
 
     def _share(self, magnitude: Tensor) -> Tensor:
         """Return the vocals' share of ``[B, 2, T, F]``, T a multiple of 64."""
@@ -211,6 +211,14 @@ class Spleeter(NetworkStage):
             return False
         self.chunk_frames = half
         return True
+
+
+def joined(spectrum: Tensor, window: Tensor, length: int) -> Tensor:
+    """Return the sound of ``[B, bins, frames]``: on a GPU by what a graph can hold."""
+    if spectrum.is_cuda:
+        return overlap_add(spectrum, window, HOP_SAMPLES, length)
+    sound: Tensor = torch.istft(spectrum, FFT_SAMPLES, HOP_SAMPLES, window=window, length=length)
+    return sound
 
 
 def _network(tensors: Mapping[str, Tensor], stem: str) -> SpleeterUNet:

@@ -164,7 +164,10 @@ class _Song:
 
 
 def change_between(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
-    """Return the log gain that brings the first envelope to the second, ``[bins, hops]``."""
+    """Return the log gain that brings the first envelope to the second.
+
+    Shape: ``[2, ..., bins, hops]`` and ``[..., hops]`` -> ``[..., bins, hops]``.
+    """
     envelopes = _envelope(spectrum, f0_hz)
     return envelopes[1] - envelopes[0]
 
@@ -192,14 +195,17 @@ def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
 
 
 def level_of(mean: Tensor) -> Tensor:
-    """Return the level of log gains over the bands as we hear them: ``[bins, n]`` -> ``[n]``."""
+    """Return the level of log gains over the bands as we hear them.
+
+    Shape: ``[..., bins, n]`` -> ``[..., n]``.
+    """
     hz = _bins_hz(mean)
     weight = ((hz >= _HEARD_HZ[0]) & (hz <= _HEARD_HZ[1])) / (700.0 + hz)
-    return (mean * weight).sum(0) / weight.sum()
+    return (mean * weight).sum(-2) / weight.sum()
 
 
 def for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:
-    """Return the log gain for what has no pitch: a share of the mean, ``[bins, 1]``.
+    """Return the log gain for what has no pitch: a share of the mean, ``[..., bins, 1]``.
 
     Breath goes through the same throat and the same microphone as the voice. Nothing changes below
     250 Hz: there, what counts as unvoiced is the tail of a note, whose pitch has to stay.
@@ -210,40 +216,56 @@ def for_unvoiced(mean: Tensor, options: DifferentialOptions) -> Tensor:
 
 
 def _bins_hz(curve: Tensor) -> Tensor:
-    """Return the frequencies of ``curve: [bins, 1]``."""
-    return torch.linspace(0, SAMPLE_RATE_HZ / 2, len(curve), device=curve.device)[:, None]
+    """Return the frequencies of ``curve: [..., bins, 1]``."""
+    return torch.linspace(0, SAMPLE_RATE_HZ / 2, curve.shape[-2], device=curve.device)[:, None]
 
 
 def _envelope(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
-    """Average power over one spacing of harmonics: complex ``[2, bins, hops]`` -> log amplitude.
+    """Average power over one spacing of harmonics: complex spectra -> log amplitude.
 
     Power and not its logarithm: between the harmonics a decoder hisses more than a singer does,
     and what the ear hears of a vowel are the peaks.
     """
     power = spectrum.real.square() + spectrum.imag.square() + 1e-9
-    total = F.pad(power.double().cumsum(1), (0, 0, 1, 0))
-    half = (f0_hz.clamp_min(_LEAST_HZ) * (0.5 * N_FFT / SAMPLE_RATE_HZ))[None]
-    centre = torch.arange(power.shape[1], device=power.device)[:, None] + 0.5
-    low = (centre - half).clamp(0, power.shape[1])
-    high = (centre + half).clamp(0, power.shape[1])
+    total = F.pad(power.double().cumsum(-2), (0, 0, 1, 0))
+    half = (f0_hz.clamp_min(_LEAST_HZ) * (0.5 * N_FFT / SAMPLE_RATE_HZ))[..., None, :]
+    bins = power.shape[-2]
+    centre = torch.arange(bins, device=power.device)[:, None] + 0.5
+    low = (centre - half).clamp(0, bins)
+    high = (centre + half).clamp(0, bins)
     mean = (_read(total, high) - _read(total, low)) / (high - low)
     return 0.5 * torch.log(mean.clamp_min(1e-12)).float()
 
 
 def _read(total: Tensor, place: Tensor) -> Tensor:
-    """Read running sums ``[2, bins + 1, hops]`` between bins, at ``place: [bins, hops]``."""
-    left = place.floor().long().clamp(max=total.shape[1] - 2)
+    """Read running sums ``[2, ..., bins + 1, hops]`` between bins, at ``[..., bins, hops]``."""
+    left = place.floor().long().clamp(max=total.shape[-2] - 2)
     part = (place - left)[None]
-    index = left[None].expand(len(total), -1, -1)
-    return total.gather(1, index) * (1 - part) + total.gather(1, index + 1) * part
+    index = left[None].expand(len(total), *left.shape)
+    return total.gather(-2, index) * (1 - part) + total.gather(-2, index + 1) * part
 
 
-def factors(change: Tensor, f0_hz: Tensor, rest: Tensor, options: DifferentialOptions) -> Tensor:
-    """Turn log gains into factors: bounded, ``rest`` where there is no pitch, soft in time."""
+def factors(
+    change: Tensor,
+    f0_hz: Tensor,
+    rest: Tensor,
+    options: DifferentialOptions,
+    strength: Tensor | None = None,
+) -> Tensor:
+    """Turn log gains into factors: bounded, ``rest`` where there is no pitch, soft in time.
+
+    Args:
+        change: ``[..., bins, hops]``.
+        f0_hz: ``[..., hops]``.
+        rest: ``[..., bins, 1]``.
+        options: the bounds, and how soft.
+        strength: ``[..., 1, 1]``, of each. Default: that of ``options``.
+    """
     neper = math.log(10) / 20
-    change = torch.where((f0_hz > 0)[None], options.strength * change, rest)
+    scale = options.strength if strength is None else strength
+    change = torch.where((f0_hz > 0)[..., None, :], scale * change, rest)
     change = change.clamp(options.least_gain_db * neper, options.most_gain_db * neper)
     width = options.smooth_hops
     edge = (width // 2, (width - 1) // 2)
-    wide = F.pad(change[None], edge, mode="replicate")
-    return torch.exp(F.avg_pool1d(wide, width, stride=1)[0])
+    wide = F.pad(change.view(-1, *change.shape[-2:]), edge, mode="replicate")
+    return torch.exp(F.avg_pool1d(wide, width, stride=1)).view(change.shape)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from autovoice import weights
 from autovoice.errors import InputError
@@ -194,6 +195,36 @@ class Vocoder(NetworkStage):
         samples: FloatArray = audio[0].float().cpu().numpy()
         return samples
 
+    def sound(
+        self,
+        asr: torch.Tensor,
+        curves: tuple[torch.Tensor, torch.Tensor],
+        style: torch.Tensor,
+        noise: torch.Tensor,
+        adapter: Mapping[str, Any],
+    ) -> torch.Tensor:
+        """Decode words that are on the device; called from inside of a turn.
+
+        Args:
+            asr: ``[B, 512, T]``.
+            curves: F0 and energy, ``[B, 2 T]`` each.
+            style: ``[B, 128]``.
+            noise: ``[B, 600 T]``, see ``breath``.
+            adapter: what training added to the voice.
+
+        Shape: ``[B, 600 T]``.
+        """
+        self.wear(adapter)
+        frames = asr.shape[2]
+        missing = -frames % RAGGED_FRAMES if self.ragged else 0
+        lengths = None
+        if self.ragged:
+            lengths = torch.full((len(asr),), frames, dtype=torch.int32, device=asr.device)
+        tensors = [asr, *curves, style, noise]
+        for index, per_frame in ((0, 1), (1, 2), (2, 2), (4, FRAME_SAMPLES)):
+            tensors[index] = functional.pad(tensors[index], (0, per_frame * missing))
+        return self._decode(*tensors, lengths=lengths).float()[:, : FRAME_SAMPLES * frames]
+
     def _inputs(self, pieces: Sequence[_Piece], longest: int) -> list[torch.Tensor]:
         """Stack what the decoder reads, filled up with zeros to one length."""
 
@@ -238,12 +269,30 @@ def _piece(features: Features, speaker: Speaker, seed: int | None) -> _Piece:
     found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
     if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
         raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
-    chance = None if seed is None else torch.Generator().manual_seed(seed)
-    # Drawn on the CPU, so that a seed gives the same breath on every device.
-    noise = torch.randn(FRAME_SAMPLES * frames, generator=chance).numpy()
+    noise = breath(frames, seed)
     return _Piece(
         features.asr, features.f0_hz, features.energy, speaker.style, noise, speaker.adapter
     )
+
+
+def breath(frames: int, seed: int | None) -> FloatArray:
+    """Draw the noise of so many frames, ``[600 frames]``.
+
+    It is drawn on the CPU, so that a seed gives the same breath on every device.
+    """
+    if seed is not None:
+        return _seeded(frames, seed)
+    noise: FloatArray = torch.randn(FRAME_SAMPLES * frames).numpy()
+    return noise
+
+
+@lru_cache(16)
+def _seeded(frames: int, seed: int) -> FloatArray:
+    """Draw noise and keep it: a service draws that of seed 0 for one length again and again."""
+    chance = torch.Generator().manual_seed(seed)
+    noise: FloatArray = torch.randn(FRAME_SAMPLES * frames, generator=chance).numpy()
+    noise.flags.writeable = False
+    return noise
 
 
 def _default_tensors() -> dict[str, torch.Tensor]:

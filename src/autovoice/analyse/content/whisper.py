@@ -94,6 +94,21 @@ class ContentEncoder(NetworkStage):
             joiner.add(first, self._planes_of(cut, peak))
         return Content(features=whole, layers=self.layers, hop_s=HOP_S, offset_s=0.0)
 
+    @property
+    def most_samples(self) -> int:
+        """The longest stretch that goes through in one window."""
+        return self._window * FRAME_SAMPLES
+
+    def planes(self, cuts: torch.Tensor) -> torch.Tensor:
+        """Encode stretches that are on the device; called from inside of a turn.
+
+        Args:
+            cuts: ``[B, T]`` at 16 kHz, T up to ``most_samples``.
+
+        Shape: ``[B, L, ceil(T / 320), 512]``.
+        """
+        return self.graphs("encode", self._planes, cuts)
+
     def _peak(self, cut: FloatArray) -> float:
         """Return the log10 power of the loudest band of a stretch."""
         key, seconds = len(cut), len(cut) / SAMPLE_RATE_HZ

@@ -19,7 +19,7 @@ from autovoice.types import FloatArray, Pitch
 # Every tracker ends on this grid: 8 ms, frame k centred on sample 128 k.
 HOP_SAMPLES = 128
 # What unvoiced frames are taken for where all are worked on.
-_ANY_HZ = 200.0
+ANY_HZ = 200.0
 
 
 def finish(
@@ -78,7 +78,7 @@ def _on_voiced(
     if not voiced.any():
         return found
     everywhere = sound.is_cuda
-    picked = np.where(voiced, f0_hz, _ANY_HZ) if everywhere else f0_hz[voiced]
+    picked = np.where(voiced, f0_hz, ANY_HZ) if everywhere else f0_hz[voiced]
     places = centres if everywhere else centres[voiced]
     tensors = (torch.from_numpy(x).to(sound.device) for x in (picked.astype(np.float32), places))
     made = work(sound, *tensors, graphs).cpu().numpy()

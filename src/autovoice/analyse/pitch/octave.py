@@ -9,11 +9,11 @@ from autovoice.types import FloatArray
 
 # A leap of an octave that holds for longer than this is the singer's own.
 MAX_EXCURSION_S = 0.12
-_SHIFTS_OCTAVES = (0.0, 1.0, -1.0)
+SHIFTS_OCTAVES = (0.0, 1.0, -1.0)
 # Steps smaller than this are free: singers glide by a fifth, trackers fail by an octave.
-_FREE_STEP_OCTAVES = 0.6
+FREE_STEP_OCTAVES = 0.6
 # Frames over which the partials must agree before they are believed.
-_VOTE_FRAMES = 5
+VOTE_FRAMES = 5
 
 
 def follow_evidence(f0_hz: FloatArray, evidence: FloatArray, voiced: Mask) -> FloatArray:
@@ -29,9 +29,9 @@ def follow_evidence(f0_hz: FloatArray, evidence: FloatArray, voiced: Mask) -> Fl
         wish = evidence[first:end]
         if not wish.any():
             continue
-        half = _VOTE_FRAMES // 2
+        half = VOTE_FRAMES // 2
         around = np.lib.stride_tricks.sliding_window_view(
-            np.pad(wish, half, mode="edge"), _VOTE_FRAMES
+            np.pad(wish, half, mode="edge"), VOTE_FRAMES
         )
         shifted[first:end] *= np.exp2(np.median(around, axis=1))
     return shifted
@@ -57,7 +57,7 @@ def repair_octaves(
     for first, end in runs(voiced):
         repaired[first:end] = _without_spikes(f0_hz[first:end])
         octaves = np.log2(np.maximum(repaired[first:end], 1.0).astype(np.float64))
-        if np.abs(np.diff(octaves)).max(initial=0.0) > _FREE_STEP_OCTAVES:
+        if np.abs(np.diff(octaves)).max(initial=0.0) > FREE_STEP_OCTAVES:
             shifts = _best_shifts(octaves, 2 * hop_s / max_excursion_s)
             repaired[first:end] *= np.exp2(shifts)
     return repaired
@@ -65,24 +65,24 @@ def repair_octaves(
 
 def _without_spikes(f0_hz: FloatArray) -> FloatArray:
     """Replace one or two frames that are far from those on both sides by the median of five."""
-    half = _VOTE_FRAMES // 2
+    half = VOTE_FRAMES // 2
     padded = np.pad(f0_hz, half, mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, _VOTE_FRAMES)
+    around = np.lib.stride_tricks.sliding_window_view(padded, VOTE_FRAMES)
     middle = np.median(around, axis=1)
-    spike = np.abs(np.log2(f0_hz / middle)) > _FREE_STEP_OCTAVES
+    spike = np.abs(np.log2(f0_hz / middle)) > FREE_STEP_OCTAVES
     cleaned: FloatArray = np.where(spike, middle, f0_hz).astype(np.float32)
     return cleaned
 
 
 def _best_shifts(octaves: FloatArray, shifted_cost: float) -> FloatArray:
-    shifts = np.asarray(_SHIFTS_OCTAVES)
+    shifts = np.asarray(SHIFTS_OCTAVES)
     stay = shifted_cost * np.abs(shifts)
     change = shifts[None, :] - shifts[:, None]
     costs = stay.copy()
     back = np.zeros((len(octaves), len(shifts)), dtype=np.int64)
     for frame, step in enumerate(np.diff(octaves), start=1):
-        jump = np.maximum(np.abs(step + change) - _FREE_STEP_OCTAVES, 0.0)
-        total = costs[:, None] + jump / (1.0 - _FREE_STEP_OCTAVES)
+        jump = np.maximum(np.abs(step + change) - FREE_STEP_OCTAVES, 0.0)
+        total = costs[:, None] + jump / (1.0 - FREE_STEP_OCTAVES)
         back[frame] = total.argmin(axis=0)
         costs = total.min(axis=0) + stay
     state = int(costs.argmin())
