@@ -143,7 +143,7 @@ class _AdainSnake(torch.autograd.Function):
         return made.transpose(1, 2)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rows, mean, rstd, factors, alpha = ctx.saved_tensors
         items, frames, channels = rows.shape
         given = grad.transpose(1, 2).contiguous()
