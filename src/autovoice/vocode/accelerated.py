@@ -60,7 +60,9 @@ class AcceleratedDecoder:
         return self._graphs("decode", self._decode, *filled)[:count]
 
     def _decode(self, *tensors: Tensor) -> Tensor:
-        made: Tensor = self._fused(*tensors[:5], lengths=tensors[5])
+        # What is in half precision here is so of itself; autocast would halve the style too.
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            made: Tensor = self._fused(*tensors[:5], lengths=tensors[5])
         return made
 
     def refresh(self) -> None:
