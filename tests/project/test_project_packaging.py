@@ -59,7 +59,7 @@ def test_the_project_file_names_what_the_issue_asks_for() -> None:
     assert PROJECT["name"] == "autovoice"
     assert PROJECT["requires-python"] == ">=3.10,<3.14"
     assert PROJECT["license"] == "MIT"
-    assert set(EXTRAS) == {"server", "train", "eval", "chinese", "japanese", "dev"}
+    assert set(EXTRAS) == {"server", "otel", "train", "eval", "chinese", "japanese", "dev"}
     assert PROJECT["scripts"] == {"autovoice": "autovoice.cli.main:main"}
 
 
