@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -n "$$python" || { echo "No Python 3.10 to 3.13 with venv was found: install one, or pass PYTHON=." >&2; exit 2; }; \
 	echo "Creating .venv with $$python"; "$$python" -m venv .venv; }
 	@echo "Installing pinned dependencies (1 to 3 minutes the first time)"
-	@$(BIN)/python -m pip install -qq --no-input --no-compile -c constraints.txt -e '.[server,train,eval,dev]'
+	@$(BIN)/python -m pip install -qq --no-input --no-compile -c constraints.txt -e '.[server,otel,train,eval,dev]'
 	@touch $@
 
 .PHONY: kernels
