@@ -52,7 +52,7 @@ class Speaking(Beeps):
 
 
 class Humming:
-    """Hum the pitch with its overtones; silent where there is none."""
+    """Hum the pitch; silent where there is none."""
 
     def __init__(self) -> None:
         self.manners: list[Any] = []
@@ -62,9 +62,7 @@ class Humming:
     ) -> Audio:
         self.manners.append(manner)
         f0_hz = np.repeat(features.f0_hz.astype(np.float64), 300)
-        phase = 2 * np.pi * np.cumsum(f0_hz) / 24_000
-        # With overtones, as every voice has them: high notes are made of the even ones.
-        wave = sum(0.2 / k**2 * np.sin(k * phase) for k in range(1, 9)) * (f0_hz > 0)
+        wave = 0.2 * np.sin(2 * np.pi * np.cumsum(f0_hz) / 24_000) * (f0_hz > 0)
         return Audio(wave.astype(np.float32)[None], 24_000)
 
 

@@ -18,7 +18,6 @@ from autovoice.engine.singing import Singing, perform
 from autovoice.engine.stages import Stages
 from autovoice.errors import Cancelled, InputError, ResourceError
 from autovoice.types import Audio
-from autovoice.vocode.high_notes import surely_hz
 
 RATE = 24_000
 
@@ -76,24 +75,6 @@ def test_what_stays_out_of_range_is_told(engine: Engine, tmp_path: Path) -> None
     assert not any("above 1050 Hz" in note for note in low.notes)
     high = engine.sing(tune(tmp_path, wide), voice(), language="it", semitones=0)
     assert any("50% of the melody is above 1050 Hz" in note for note in high.notes)
-
-
-def test_high_notes_are_decoded_within_reach_and_heard_where_they_belong(tmp_path: Path) -> None:
-    asked: list[float] = []
-
-    class Watched(Humming):
-        def synthesise(self, features: Any, *rest: Any, **more: Any) -> Audio:
-            asked.extend(features.f0_hz[features.f0_hz > 0].tolist())
-            asked.extend(rest[1].f0_hz.tolist())
-            return super().synthesise(features, *rest, **more)
-
-    built = choir(speech_vocoder=lambda device: Watched())
-    engine = Engine("cpu", data_dir=tmp_path, builders=built)
-    for step, octave, wanted_hz in (("A", 3, 220.0), ("A", 4, 440.0), ("A", 5, 880.0)):
-        notes = ((step, octave, 4, "single", "mar"),)
-        found = engine.sing(tune(tmp_path, notes), voice(), language="it", semitones=0)
-        assert hz(found.samples[0], 0.5, 1.8) == pytest.approx(wanted_hz, rel=0.01)
-    assert 200 < max(asked) <= surely_hz(voice().speaker.f0_median_hz)
 
 
 def test_the_decoder_hears_how_the_words_are_spoken(tmp_path: Path) -> None:

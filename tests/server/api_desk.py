@@ -56,7 +56,7 @@ class ApiDesk:
         values = {"engine": "fake", "fake_chunk_s": 0.0, "free_bytes": 0, "workers": 1}
         self.settings = Settings(data_dir=folder, **{**values, **changes})
         FileStore(folder).prepare()
-        database = Database(self.settings.url, busy_s=2.0)
+        database = Database(self.settings.url, busy_s=10.0)
         upgrade(database)
         self.service = Service(self.settings, database, tracing=tracing or Tracing())
         self.app = make_app(self.service, live)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from autovoice.errors import InputError
 from autovoice.nn.decoder import KokoroDecoder
 from autovoice.types import Speaker
 from autovoice.vocode import Vocoder
+from autovoice.vocode.high_notes import raised
 
 VOICE = Speaker(np.zeros(128, np.float32), np.zeros(256, np.float32), 200.0, 100.0, 300.0)
 
@@ -73,6 +76,19 @@ def test_the_style_is_heard(vocoder: Vocoder) -> None:
         torch.manual_seed(0)
         sounds.append(vocoder.synthesise(features, voice).samples)
     assert np.abs(sounds[0] - sounds[1]).max() > 1e-4
+
+
+def test_a_high_note_is_decoded_an_octave_lower_and_raised(vocoder: Vocoder) -> None:
+    low = _features((512, 8), 16, 16)
+    low = replace(low, f0_hz=np.full(16, 220.0, np.float32))
+    high = replace(low, f0_hz=np.full(16, 440.0, np.float32))
+    decoded = vocoder.synthesise(low, VOICE, seed=1).samples[0]
+    wanted = raised(decoded, high.f0_hz, np.ones(16, np.int64), 24_000)
+    assert not np.array_equal(wanted, decoded)
+    made = [vocoder.synthesise(high, VOICE, seed=1), vocoder.synthesise(high, VOICE, high, seed=1)]
+    made += vocoder.synthesise_many([(high, VOICE, 1)])
+    for audio in made:
+        np.testing.assert_allclose(audio.samples[0], wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_arrays_that_are_views_are_taken(vocoder: Vocoder) -> None:

@@ -14,6 +14,7 @@ from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import fetched, stacked
 from autovoice.types import Curve, FloatArray, Pitch, Speaker
 from autovoice.vocode import Vocoder
+from autovoice.vocode.high_notes import Reach
 from autovoice.vocode.vocoder import FRAMES_PER_S, breath
 
 LISTEN_HZ = 16_000
@@ -91,11 +92,12 @@ class PieceSinger(NetworkStage):
         seconds = len(activity) / SAMPLE_RATE_HZ
         frames = max(1, round(seconds * FRAMES_PER_S))
         f0_hz, energy = self.converter.curves(*curves, frames, semitones)
-        noise = breath(frames, seed)
-        piece = Piece(at_16k, f0_hz, energy, noise, speaker.style, activity, speaker.adapter)
+        reach, noise = Reach.of(f0_hz, speaker.f0_median_hz), breath(frames, seed)
+        piece = Piece(at_16k, reach.low_hz, energy, noise, speaker.style, activity, speaker.adapter)
         adapter = id(speaker.adapter) if speaker.adapter else None
         key = (len(at_16k), frames, len(activity), adapter)
-        return self.batched(self._run, piece, key=key, seconds=seconds)
+        samples = self.batched(self._run, piece, key=key, seconds=seconds)
+        return reach.raised(samples, SAMPLE_RATE_HZ)
 
     def _run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
         """Sing pieces of one key in one pass."""

@@ -119,12 +119,10 @@ class Singing(Speaking):
             vocoder = self.stages.vocoder if trained else self.stages.speech_vocoder
         with timed("prosody"):
             features = builders.sung.phrase(front, phrase, self.speaker, self.options, semitones)
-            low, octaves = builders.sung.lowered(features, self.speaker)
         with timed("vocode"):
-            audio = vocoder.synthesise(low, self.speaker, low.manner, seed=self.seed)
+            audio = vocoder.synthesise(features, self.speaker, features.manner, seed=self.seed)
         with timed("join"):
-            sung = builders.sung.raised(audio.samples[0], features.f0_hz, octaves, MODEL_HZ)
-            even = builders.sung.even(sung, features.vowels_s, MODEL_HZ)
+            even = builders.sung.even(audio.samples[0], features.vowels_s, MODEL_HZ)
             samples = builders.limit(even[None], MODEL_HZ)[0]
         if not np.isfinite(samples).all() or np.abs(samples).max(initial=0.0) < LEAST_PEAK:
             raise InputError(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
 
 from autovoice.config import SingOptions
 from autovoice.types import Audio, FloatArray, Pitch, Speaker
@@ -68,28 +66,6 @@ def _even(samples: FloatArray, vowels_s: Any, sample_rate_hz: int) -> FloatArray
     return evened(samples, vowels_s, sample_rate_hz)
 
 
-def _lowered(features: Any, speaker: Speaker) -> tuple[Any, Any]:
-    from autovoice.vocode.high_notes import octaves_down, surely_hz
-
-    most_hz = surely_hz(speaker.f0_median_hz)
-
-    def within(f0_hz: FloatArray) -> tuple[FloatArray, Any]:
-        octaves = octaves_down(f0_hz, most_hz)
-        return (f0_hz / 2.0**octaves).astype(np.float32), octaves
-
-    manner = replace(features.manner, f0_hz=within(features.manner.f0_hz)[0])
-    f0_hz, octaves = within(features.f0_hz)
-    return replace(features, f0_hz=f0_hz, manner=manner), octaves
-
-
-def _raised(
-    samples: FloatArray, f0_hz: FloatArray, octaves: Any, sample_rate_hz: int
-) -> FloatArray:
-    from autovoice.vocode.high_notes import raised
-
-    return raised(samples, f0_hz, octaves, sample_rate_hz)
-
-
 def _melody(score: Score) -> Pitch:
     from autovoice.speak.sung.front import score_pitch
 
@@ -115,8 +91,6 @@ class SungBuilders:
     score: Callable[[Path, SingOptions], Score] = _score
     words: SungWords = _words
     phrase: SungPhrase = _phrase
-    lowered: Callable[[Any, Speaker], tuple[Any, Any]] = _lowered
-    raised: Callable[[FloatArray, FloatArray, Any, int], FloatArray] = _raised
     even: Callable[[FloatArray, Any, int], FloatArray] = _even
     melody: Callable[[Score], Pitch] = _melody
     folds: Callable[[Note, int], bool] = _folds

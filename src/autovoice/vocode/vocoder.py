@@ -20,6 +20,7 @@ from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
 from autovoice.types import Audio, FloatArray, Speaker
 from autovoice.vocode.accelerated import AcceleratedDecoder, can_accelerate
+from autovoice.vocode.high_notes import Reach
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +50,15 @@ class _Piece:
     """One sound to be made: what the decoder reads, and whose additions it wears."""
 
     asr: FloatArray
-    f0_hz: FloatArray
+    reach: Reach
     energy: FloatArray
     style: FloatArray
     noise: FloatArray
     adapter: Mapping[str, Any]
+
+    def finished(self, samples: FloatArray) -> Audio:
+        """Return what was decoded, high notes where they belong."""
+        return Audio(self.reach.raised(samples, SAMPLE_RATE_HZ)[None], SAMPLE_RATE_HZ)
 
     @property
     def frames(self) -> int:
@@ -125,7 +130,8 @@ class Vocoder(NetworkStage):
                 is made meanwhile. Default: PyTorch's own random state.
 
         Returns:
-            Mono at 24 kHz, 600 samples per frame of ``features.asr``.
+            Mono at 24 kHz, 600 samples per frame of ``features.asr``. Notes above the voice's
+            reach are decoded lower and raised, see ``high_notes``.
 
         Raises:
             InputError: shapes that do not belong together.
@@ -134,11 +140,11 @@ class Vocoder(NetworkStage):
         piece = _piece(features, speaker, seed)
         if manner is not None:
             like = _piece(manner, speaker, seed)
-            return Audio(self.guarded(partial(self._run_like, piece, like))[None], SAMPLE_RATE_HZ)
+            return piece.finished(self.guarded(partial(self._run_like, piece, like)))
         samples = self.batched(
             self._run, piece, key=self._key(piece), seconds=piece.frames / FRAMES_PER_S
         )
-        return Audio(samples[None], SAMPLE_RATE_HZ)
+        return piece.finished(samples)
 
     def synthesise_many(self, asked: Sequence[tuple[Features, Speaker, int | None]]) -> list[Audio]:
         """Make several sounds, those of one length and adapter in one pass.
@@ -160,7 +166,7 @@ class Vocoder(NetworkStage):
         for indices in groups.values():
             group = [pieces[index] for index in indices]
             made.update(zip(indices, self.guarded(partial(self._run, group)), strict=True))
-        return [Audio(made[index][None], SAMPLE_RATE_HZ) for index in range(len(pieces))]
+        return [piece.finished(made[index]) for index, piece in enumerate(pieces)]
 
     def _key(self, piece: _Piece) -> Hashable:
         """Return what pieces of one pass have in common."""
@@ -236,7 +242,7 @@ class Vocoder(NetworkStage):
 
         return [
             stacked([piece.asr for piece in pieces], longest),
-            stacked([piece.f0_hz for piece in pieces], 2 * longest),
+            stacked([piece.reach.low_hz for piece in pieces], 2 * longest),
             stacked([piece.energy for piece in pieces], 2 * longest),
             stacked([piece.style for piece in pieces], pieces[0].style.shape[-1]),
             stacked([piece.noise for piece in pieces], FRAME_SAMPLES * longest),
@@ -269,10 +275,8 @@ def _piece(features: Features, speaker: Speaker, seed: int | None) -> _Piece:
     found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
     if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
         raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
-    noise = breath(frames, seed)
-    return _Piece(
-        features.asr, features.f0_hz, features.energy, speaker.style, noise, speaker.adapter
-    )
+    reach, noise = Reach.of(features.f0_hz, speaker.f0_median_hz), breath(frames, seed)
+    return _Piece(features.asr, reach, features.energy, speaker.style, noise, speaker.adapter)
 
 
 def breath(frames: int, seed: int | None) -> FloatArray:
