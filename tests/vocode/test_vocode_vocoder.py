@@ -89,6 +89,8 @@ def test_a_high_note_is_decoded_an_octave_lower_and_raised(vocoder: Vocoder) -> 
     made += vocoder.synthesise_many([(high, VOICE, 1)])
     for audio in made:
         np.testing.assert_allclose(audio.samples[0], wanted, rtol=1e-3, atol=1e-4)
+    as_written = vocoder.synthesise(replace(high, as_written=True), VOICE, seed=1).samples[0]
+    assert not np.allclose(as_written, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_arrays_that_are_views_are_taken(vocoder: Vocoder) -> None:

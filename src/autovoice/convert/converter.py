@@ -84,7 +84,7 @@ class Converter(NetworkStage):
             self._run, piece, key=(stacked.shape, frames, adapter), seconds=analysis.seconds
         )
         f0_hz, energy = self.curves(analysis.pitch, analysis.energy, frames, semitones)
-        return DecoderFeatures(asr, f0_hz, energy)
+        return DecoderFeatures(asr, f0_hz, energy, as_written=not semitones)
 
     @staticmethod
     def curves(

@@ -92,7 +92,8 @@ class PieceSinger(NetworkStage):
         seconds = len(activity) / SAMPLE_RATE_HZ
         frames = max(1, round(seconds * FRAMES_PER_S))
         f0_hz, energy = self.converter.curves(*curves, frames, semitones)
-        reach, noise = Reach.of(f0_hz, speaker.f0_median_hz), breath(frames, seed)
+        reach = Reach.of(f0_hz, speaker.f0_median_hz if semitones else None)
+        noise = breath(frames, seed)
         piece = Piece(at_16k, reach.low_hz, energy, noise, speaker.style, activity, speaker.adapter)
         adapter = id(speaker.adapter) if speaker.adapter else None
         key = (len(at_16k), frames, len(activity), adapter)

@@ -43,8 +43,13 @@ class Reach:
     octaves: Octaves
 
     @classmethod
-    def of(cls, f0_hz: FloatArray, f0_median_hz: float) -> Reach:
-        """Keep a melody within reach of a voice whose speech has a median of so many Hz."""
+    def of(cls, f0_hz: FloatArray, f0_median_hz: float | None) -> Reach:
+        """Keep a melody within reach of a voice whose speech has a median of so many Hz.
+
+        None leaves it as it is.
+        """
+        if f0_median_hz is None:
+            return cls(f0_hz, np.zeros(len(f0_hz), np.int64))
         return cls(f0_hz, octaves_down(f0_hz, surely_hz(f0_median_hz)))
 
     @property

@@ -275,7 +275,9 @@ def _piece(features: Features, speaker: Speaker, seed: int | None) -> _Piece:
     found = (features.asr.shape, features.f0_hz.shape, features.energy.shape)
     if found != ((ASR_DIM, frames), (2 * frames,), (2 * frames,)) or not frames:
         raise InputError(f"vocoder: found shapes {found}, expected [512, T], [2 T], [2 T]")
-    reach, noise = Reach.of(features.f0_hz, speaker.f0_median_hz), breath(frames, seed)
+    as_written = getattr(features, "as_written", False)
+    reach = Reach.of(features.f0_hz, None if as_written else speaker.f0_median_hz)
+    noise = breath(frames, seed)
     return _Piece(features.asr, reach, features.energy, speaker.style, noise, speaker.adapter)
 
 
