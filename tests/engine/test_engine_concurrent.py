@@ -156,6 +156,7 @@ def test_a_hundred_short_requests_all_finish_in_turn_and_in_bounded_memory(
     """A stage of fixed speed: 100 requests need 1.6 s one by one, and share passes instead."""
     machine = Machine(0.016)
     engine = _engine(tmp_path, machine, max_concurrent=16)
+    came: list[int] = []
     done: list[int] = []
     source = song(1.0, 16_000, 1)
     _convert(engine, 0)
@@ -163,6 +164,7 @@ def test_a_hundred_short_requests_all_finish_in_turn_and_in_bounded_memory(
 
     def one(seed: int) -> int:
         nonlocal most_inside
+        came.append(seed)  # threads of a busy machine do not begin in the order of their numbers
         made = engine.convert(source, voice(), seed=seed)
         most_inside = max(most_inside, len(engine._gate._inside))
         done.append(seed)
@@ -180,7 +182,7 @@ def test_a_hundred_short_requests_all_finish_in_turn_and_in_bounded_memory(
     assert sum(map(len, machine.passes)) == 101
     assert len(machine.passes) < 80
     # In the order they came, but for those that were inside together.
-    assert max(abs(place - seed) for place, seed in enumerate(done, start=1)) <= 40
+    assert max(abs(place - came.index(seed)) for place, seed in enumerate(done)) <= 40
 
 
 def test_stages_are_built_once_when_many_ask_at_once(tmp_path: Path) -> None:
