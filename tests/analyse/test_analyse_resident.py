@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from tests.heard_ops import ASKING, HeardOps
 
 from autovoice import io
 from autovoice.analyse.activity import activity as plain_activity
@@ -26,7 +26,6 @@ from autovoice.types import Audio, Pitch
 
 HOP_S = 0.016
 CHANCE = np.random.default_rng(5)
-ASKING = ("_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "unique")
 
 
 def blocks(frames: int, longest: int) -> np.ndarray:
@@ -221,21 +220,9 @@ def test_what_cannot_be_heard_so_is_said(hearing: Hearing) -> None:
         hearing.hear(Audio(np.full((1, 44_100), np.nan, np.float32), 44_100), 10)
 
 
-class _Ops(TorchDispatchMode):
-    """Hear every op."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
-
-
 def test_the_device_is_asked_nothing(hearing: Hearing) -> None:
     vocals, lengths = torch.randn(1, 2, 44_100), torch.tensor([[16_000], [24_000]])
-    with torch.inference_mode(), _Ops() as ops:
+    with torch.inference_mode(), HeardOps() as ops:
         hearing._heard(vocals, lengths, ticks=10, rate_hz=44_100)
     assert len(ops.names) > 100
     assert not set(ops.names) & set(ASKING)

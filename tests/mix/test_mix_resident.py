@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from tests.heard_ops import ASKING, HeardOps
 
 from autovoice.errors import InputError
 from autovoice.mix import MixOptions, limiter, mixdown
@@ -14,7 +14,6 @@ from autovoice.types import Audio, Stems
 RATE_HZ = 44_100
 MOST_DB = -120.0
 # What asks the device, and would stop a capture.
-ASKING = ("_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "unique")
 
 
 def phrases(seconds: float, rate_hz: int, f0_hz: float, level: float) -> np.ndarray:
@@ -127,24 +126,12 @@ def test_what_it_cannot_do_it_says(mixer: ResidentMixer) -> None:
     assert not mixer.fits(Audio(np.zeros((1, 3 * length), np.float32), 24_000), Stems(long, long))
 
 
-class _Ops(TorchDispatchMode):
-    """Hear every op."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
-
-
 def test_the_device_is_asked_nothing(mixer: ResidentMixer) -> None:
     converted, stems = case(RATE_HZ)
     song = mixer.song(converted, stems, MixOptions())
     tensors = [torch.from_numpy(x)[None] for x in (song.converted, song.vocals, song.backing)]
     lengths = torch.tensor([RATE_HZ])
-    with torch.inference_mode(), _Ops() as ops:
+    with torch.inference_mode(), HeardOps() as ops:
         mixed(*tensors, lengths, converted_hz=24_000, manner=song.manner, ceiling_dbtp=-1.0)
     assert len(ops.names) > 50
     assert not set(ops.names) & set(ASKING)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from tests.heard_ops import ASKING, HeardOps
 
 from autovoice.types import Pitch
 from autovoice.vocode.differential import (
@@ -16,7 +16,6 @@ from autovoice.vocode.resident_carry import Pair, ResidentCarry, carried
 
 RATE_HZ = 24_000
 MOST_DB = -120.0
-ASKING = ("_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "unique")
 
 
 def vowel(seconds: float, formant_hz: float) -> np.ndarray:
@@ -85,20 +84,8 @@ def test_what_is_too_long_or_short_does_not_fit(stage: ResidentCarry) -> None:
     assert not stage.fits(np.zeros(900, np.float32))
 
 
-class _Ops(TorchDispatchMode):
-    """Hear every op."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        self.names.append(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
-
-
 def test_the_device_is_asked_nothing() -> None:
-    with torch.inference_mode(), _Ops() as ops:
+    with torch.inference_mode(), HeardOps() as ops:
         carried(torch.randn(2, 24_000), torch.full((1, 201), 200.0), torch.ones(2))
     assert len(ops.names) > 30
     assert not set(ops.names) & set(ASKING)
