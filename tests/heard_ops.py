@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# What asks the device, and would stop a capture.
 ASKING = ("_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "unique")
 
 

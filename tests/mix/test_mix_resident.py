@@ -13,7 +13,6 @@ from autovoice.types import Audio, Stems
 
 RATE_HZ = 44_100
 MOST_DB = -120.0
-# What asks the device, and would stop a capture.
 
 
 def phrases(seconds: float, rate_hz: int, f0_hz: float, level: float) -> np.ndarray:
