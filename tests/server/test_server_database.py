@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import subprocess
 import sys
@@ -57,6 +58,15 @@ def test_a_write_begins_with_the_lock(database: Database) -> None:
         other.write(),
     ):
         pass
+    other.close()
+
+
+def test_waiting_for_the_lock_leaves_the_random_state_of_the_process(database: Database) -> None:
+    other = Database(str(database.engine.url), busy_s=0.05)
+    before = random.getstate()
+    with database.write(), pytest.raises(DatabaseUnavailable), other.write():
+        pass
+    assert random.getstate() == before
     other.close()
 
 

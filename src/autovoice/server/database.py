@@ -21,6 +21,8 @@ from autovoice.errors import InputError, ResourceError
 _READ_ONLY = "autovoice_read"
 # How long to wait before looking at a taken lock again, seconds.
 _LOOK_S = (0.0005, 0.003)
+# A generator of its own: whoever seeds the process' generator gets the same draws beside this.
+_SPREAD = random.Random()  # noqa: S311 - spreads the lookers, keeps no secret
 # SQLite from 3.7.0 on can lose committed pages when a WAL file is reset while another connection
 # checkpoints; mended in 3.51.3 and in these maintained branches.
 _WAL_BEGAN, _WAL_MENDED = (3, 7, 0), (3, 51, 3)
@@ -189,7 +191,7 @@ def _begin(connection: Connection, busy_s: float) -> None:
                     cursor.execute("ROLLBACK")
                 if "locked" not in str(error) or time.monotonic() > end:
                     raise
-                time.sleep(random.uniform(*_LOOK_S))  # noqa: S311 - spreads the lookers
+                time.sleep(_SPREAD.uniform(*_LOOK_S))
     finally:
         cursor.execute(f"PRAGMA busy_timeout={int(1000 * busy_s)}")
         cursor.close()
