@@ -147,10 +147,14 @@ def test_the_api_never_imports_torch(tmp_path: Path) -> None:
 def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
     with running(tmp_path / "d", header_s=0.5, receive_idle_s=0.5, receive_s=2.0) as service:
         address = urlsplit(service.url)
-        for sent in (b"", b"GET /health/live HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "):
+        whole = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        for sent in (b"", whole[:20], whole[:-2] + b"X: ", whole + whole[:20]):
             with socket.create_connection((address.hostname, address.port)) as slow:
-                slow.settimeout(5.0)
-                slow.sendall(sent)
+                slow.settimeout(20.0)
+                slow.sendall(sent[: len(whole)])
+                if len(sent) > len(whole):  # the next request of a connection that was kept
+                    assert b"200" in slow.recv(4096)
+                    slow.sendall(sent[len(whole) :])
                 assert slow.recv(100) == b""
         head = (
             b"POST /api/v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n"

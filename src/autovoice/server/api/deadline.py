@@ -13,6 +13,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     header_s = 10.0
     _deadline: asyncio.TimerHandle | None = None
+    _in_head = False
 
     @classmethod
     def within(cls, header_s: float) -> type[DeadlineProtocol]:
@@ -24,14 +25,20 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._watch()
 
-    def on_message_begin(self) -> None:
-        """Start the clock anew where the connection is kept for another request."""
-        super().on_message_begin()
-        if self._deadline is None:
+    def data_received(self, data: bytes) -> None:
+        """Start the clock anew where a head has begun and not ended: most come in one piece."""
+        super().data_received(data)
+        if self._in_head and self._deadline is None:
             self._watch()
+
+    def on_message_begin(self) -> None:
+        """Note that a head has begun."""
+        super().on_message_begin()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """Stop the clock: bodies have limits of their own."""
+        self._in_head = False
         self._rest()
         super().on_headers_complete()
 

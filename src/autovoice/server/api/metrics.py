@@ -98,13 +98,20 @@ class Metrics:
             "autovoice_stream_underruns", "Chunks that came out later than real time.",
             registry=self.registry,
         )  # fmt: skip
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_Stored(service))
 
     def told(self, route: str, method: str, status: int, seconds: float, rejection: str) -> None:
         """Count one request."""
         method = method if method in {"GET", "POST", "DELETE", "HEAD", "OPTIONS"} else "other"
-        self.requests.labels(route, method, str(status)).inc()
-        self.request_seconds.labels(route, method).observe(seconds)
+        series = self._series.get((route, method, status))
+        if series is None:  # found once: looking for labels costs more than counting
+            series = self._series[route, method, status] = (
+                self.requests.labels(route, method, str(status)),
+                self.request_seconds.labels(route, method),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
         if rejection:
             self.rejections.labels(rejection).inc()
 
