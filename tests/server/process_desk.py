@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api_desk import tone
+from server_desk import OTHER_DATABASE, database_url
 
 PATIENCE_S = 60.0
 SETTINGS = {"engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json"}
@@ -36,6 +37,8 @@ class Running:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder.parent / f"{folder.name}.toml"
         values = {**SETTINGS, "data_dir": str(folder), **settings}
+        if OTHER_DATABASE is not None:
+            values["database_url"] = database_url(folder / "autovoice.sqlite3")
         config.write_text("".join(f"{key} = {json.dumps(v)}\n" for key, v in values.items()))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "autovoice", "serve", "--port", "0", "--config", str(config)],

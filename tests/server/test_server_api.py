@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from api_desk import ApiDesk, refused, serving, tone
+from sqlalchemy import select
 
+from autovoice.server import tables
 from autovoice.server.api.capacity import FULL_S
 from autovoice.server.api.schemas import ErrorBody
 
@@ -284,8 +286,10 @@ def test_keys(tmp_path: Path) -> None:
         refused(answer, 404, "file_not_found")
         desk.service.keys.revoke(desk.service.keys.list()[0].id)
         refused(desk.client.get(JOBS), 401, "unauthorized")
-        text = (tmp_path / "autovoice.sqlite3").read_bytes()
-        assert anna.rpartition("_")[2].encode() not in text
+        with desk.service.database.read() as connection:
+            rows = str(connection.execute(select(tables.keys)).all())
+        assert "anna" in rows
+        assert anna.rpartition("_")[2] not in rows
 
 
 def test_other_sites_are_kept_out(tmp_path: Path) -> None:

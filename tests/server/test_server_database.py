@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from server_desk import new_job
+from server_desk import new_job, of_sqlite
 from sqlalchemy import text
 
 from autovoice.errors import InputError
@@ -40,6 +40,7 @@ def test_the_log_is_used_only_where_it_is_mended(version: tuple[int, int, int], 
     assert wal_is_safe(version) is safe
 
 
+@of_sqlite
 def test_sqlite_commits_to_the_disk(database: Database) -> None:
     with database.read() as connection:
         mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
@@ -49,6 +50,7 @@ def test_sqlite_commits_to_the_disk(database: Database) -> None:
     assert synchronous == 2
 
 
+@of_sqlite
 def test_a_write_begins_with_the_lock(database: Database) -> None:
     """Two writers that read first and write later would end in a deadlock."""
     other = Database(str(database.engine.url), busy_s=0.05)
@@ -61,6 +63,7 @@ def test_a_write_begins_with_the_lock(database: Database) -> None:
     other.close()
 
 
+@of_sqlite
 def test_waiting_for_the_lock_leaves_the_random_state_of_the_process(database: Database) -> None:
     other = Database(str(database.engine.url), busy_s=0.05)
     before = random.getstate()
@@ -104,6 +107,7 @@ def test_a_strange_url_is_told_without_its_password() -> None:
     assert "hunter2" not in str(told.value)
 
 
+@of_sqlite
 def test_read_only_database_is_told(tmp_path: Path, database: Database) -> None:
     file = tmp_path / "jobs.sqlite3"
     reader = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
@@ -114,6 +118,7 @@ def test_read_only_database_is_told(tmp_path: Path, database: Database) -> None:
     reader.close()
 
 
+@of_sqlite
 def test_a_full_disk_loses_nothing_that_was_accepted(database: Database, table: JobTable) -> None:
     kept, _ = table.submit(new_job())
     with database.read() as connection:
@@ -138,6 +143,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     broken.close()
 
 
+@of_sqlite
 def test_a_backup_taken_while_jobs_run_can_be_restored(
     database: Database, table: JobTable, tmp_path: Path
 ) -> None:
