@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,12 +40,13 @@ def run(*words: str | Path, user: str | None = None) -> None:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Yield the address of a new PostgreSQL server, which only this machine reaches."""
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     programs = PROGRAMS[-1].parent
-    folder = Path(tmp_path_factory.mktemp("postgres"))
+    # Not below pytest's own folders, which no other user may enter.
+    folder = Path(tempfile.mkdtemp(prefix="autovoice-postgres-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,9 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     user = "postgres" if os.getuid() == 0 else None
     if user:
         shutil.chown(folder, user)
-        for one in (folder, *folder.parents[:2]):
-            one.chmod(one.stat().st_mode | 0o055)
-        folder.chmod(0o700)
     data = folder / "data"
     run(programs / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-E", "UTF8", user=user)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
@@ -64,6 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql://tester@127.0.0.1:{port}/postgres"
     finally:
         run(*control, "-m", "immediate", "stop", user=user)
+        shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(OTHER_DATABASE is not None, reason="all tests run on PostgreSQL already")

@@ -1,4 +1,4 @@
-"""Close connections whose request head does not come in time."""
+"""Close connections whose request head does not come in time, or whose answer is not read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which has no such limit before the first request."""
+    """uvicorn's own protocol, which has no such limits before the first request and in answers."""
 
-    header_s = 10.0
+    header_s, send_idle_s = 10.0, 60.0
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _in_head = False
 
     @classmethod
-    def within(cls, header_s: float) -> type[DeadlineProtocol]:
-        """Return a protocol with this limit, seconds."""
-        return type(cls.__name__, (cls,), {"header_s": header_s})
+    def within(cls, header_s: float, send_idle_s: float) -> type[DeadlineProtocol]:
+        """Return a protocol with these limits, seconds."""
+        limits = {"header_s": header_s, "send_idle_s": send_idle_s}
+        return type(cls.__name__, (cls,), limits)
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
@@ -42,9 +44,21 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._rest()
         super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        """Start a clock where what was sent waits for its reader."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.send_idle_s, self._not_read)
+
+    def resume_writing(self) -> None:
+        """Stop it: most of what waited was read."""
+        super().resume_writing()
+        self._read()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop all clocks."""
         self._rest()
+        self._read()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
@@ -59,3 +73,12 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._deadline = None
         if not self.transport.is_closing():
             self.transport.close()
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _not_read(self) -> None:
+        self._unread = None
+        self.transport.abort()  # closing would wait for the reader

@@ -74,7 +74,7 @@ def main() -> int:
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=DeadlineProtocol.within(settings.header_s),
+        http=DeadlineProtocol.within(settings.header_s, settings.send_idle_s),
         ws="websockets-sansio",
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",

@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 
 from autovoice import __version__
 from autovoice.engine.devices import GpuReading, gpu_readings
+from autovoice.server.api.readiness import all_ok, checks_of
 from autovoice.server.database import DatabaseUnavailable
 from autovoice.server.jobs import tallies
 from autovoice.server.jobs.presence import present
@@ -138,6 +139,9 @@ class _Stored(Collector):
         yield GaugeMetricFamily(
             "autovoice_disk_free_bytes", "Of the data folder.", float(service.store.free_bytes())
         )
+        yield GaugeMetricFamily(
+            "autovoice_ready", "1 while /health/ready says so.", float(all_ok(checks_of(service)))
+        )
         try:
             yield from self._database()
             up = 1.0
@@ -179,13 +183,20 @@ class _Stored(Collector):
 def _counters(rows: list[tuple[str, str, float, int, float]]) -> Iterator[Metric]:
     submitted = CounterMetricFamily("autovoice_jobs_submitted", "Accepted.", labels=["kind"])
     finished = CounterMetricFamily("autovoice_jobs_finished", "Ended.", labels=["kind", "outcome"])
+    errors = CounterMetricFamily(
+        "autovoice_job_errors", "Of each attempt; out_of_resources: memory or disk.",
+        labels=["kind", "code"],
+    )  # fmt: skip
     for name, label, _bound, count, _total in rows:
         if name == tallies.SUBMITTED:
             submitted.add_metric([label], count)
         if name == tallies.FINISHED:
             finished.add_metric(label.split("|"), count)
+        if name == tallies.ERRORS:
+            errors.add_metric(label.split("|"), count)
     yield submitted
     yield finished
+    yield errors
 
 
 def _histograms(rows: list[tuple[str, str, float, int, float]]) -> Iterator[Metric]:
