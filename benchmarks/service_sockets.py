@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-TEXT, BINARY = 1, 2
+TEXT, BINARY, PING = 1, 2, 9
 HEAD = (
     b"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -40,6 +40,19 @@ class Socket:
         """Send a control message."""
         self._send(TEXT, json.dumps(message).encode())
 
+    def send(self, sound: bytes) -> None:
+        """Send sound."""
+        self._send(BINARY, sound)
+
+    def ping(self, times: int) -> None:
+        """Send so many pings of 125 bytes."""
+        for _ in range(times):
+            self._send(PING, bytes(125))
+
+    async def flushed(self) -> None:
+        """Wait until not much of what was sent is still here."""
+        await self._writer.drain()
+
     def _send(self, kind: int, content: bytes) -> None:
         """Send a message; masked with zeros, which changes nothing."""
         size = len(content)
@@ -66,7 +79,7 @@ class Socket:
 
     async def converted(self) -> bool:
         """Send a chunk; tell whether its sound came back."""
-        self._send(BINARY, CHUNK)
+        self.send(CHUNK)
         kind, content = await self.receive()
         return kind == BINARY and len(content) == len(CHUNK)
 

@@ -24,6 +24,13 @@ PATIENCE_S = 60.0
 SETTINGS = {"engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json"}
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Return what commands need to find the database of a data folder."""
+    if OTHER_DATABASE is None:
+        return dict(os.environ)
+    return {**os.environ, "AUTOVOICE_DATABASE_URL": database_url(folder / "autovoice.sqlite3")}
+
+
 class Running:
     """A running service.
 

@@ -46,6 +46,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, told: Told, tracing: Tracing) -> None:
         self._app, self._settings, self._told, self._tracing = app, settings, told, tracing
         self._needs_key = settings.needs_key
+        self._log = log.bind()  # once: a logger that is not bound is made anew for each line
         self._host: bytes | None = None
         self._ids: list[str] = []
 
@@ -126,7 +127,7 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             rejection = scope["state"].get("rejection", "") if status >= 400 else ""
             self._told(route, scope["method"], status, seconds, rejection)
-            log.info(
+            self._log.info(
                 "request",
                 method=scope["method"],
                 path=scope["path"][:200],
