@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,15 +36,12 @@ def left(desk: ApiDesk, room: str) -> int:
 @contextlib.contextmanager
 def every_transaction(desk: ApiDesk, begins: str, ends: str) -> Iterator[None]:
     """Let each transaction of SQLite begin with one pragma, and afterwards with another."""
-    engine, pragma = desk.service.database.engine, [begins]
+    pragma = [begins]
 
-    numbers = itertools.count()
+    def set_first(connection: sqlite3.Connection, *_pool: Any) -> None:
+        connection.execute(pragma[0])
 
-    def set_first(connection: Any) -> None:
-        # Some pragmas work when they are compiled: another text each time, or a cached one does not.
-        connection.connection.execute(f"{pragma[0]} -- {next(numbers)}")
-
-    event.listen(engine, "begin", set_first, insert=True)
+    event.listen(desk.service.database.engine, "checkout", set_first)
     try:
         yield
     finally:
