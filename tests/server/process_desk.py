@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from api_desk import tone
 from server_desk import OTHER_DATABASE, database_url
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 SETTINGS = {"engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json"}
 
 
@@ -87,7 +87,7 @@ class Running:
     ) -> tuple[int, bytes]:
         """Ask once; raises OSError or HTTPException when the process died meanwhile."""
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -169,7 +169,7 @@ class Running:
             self.process.send_signal(number)
         self.process.wait(PATIENCE_S)
         took_s = time.monotonic() - begun
-        self._reader.join(20)
+        self._reader.join(60)
         if self.process.stderr is not None:
             self.process.stderr.close()
         return took_s

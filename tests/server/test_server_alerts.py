@@ -163,7 +163,7 @@ def rules(ask: str) -> list[dict[str, Any]]:
     return [rule for group in got(f"{ask}/rules")["groups"] for rule in group["rules"]]
 
 
-def wait_for(true: Any, seconds: float = 20.0) -> None:
+def wait_for(true: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "Prometheus did not get there"

@@ -202,12 +202,12 @@ def test_a_database_that_is_away_for_a_while_costs_time_only(
 
 
 def test_heartbeats_keep_a_long_chunk(database: Database, store: FileStore, drain: Flag) -> None:
-    """Real time: a chunk of three leases is not taken away."""
+    """Real time: a chunk longer than two leases is not taken away."""
     table = JobTable(database)
-    runner = Chunks(lambda _n: time.sleep(1.2), count=1)
-    worker = Worker("w1", table, FileTable(database), store, runner, lease_s=0.4, drain=drain)
+    runner = Chunks(lambda _n: time.sleep(4.0), count=1)
+    worker = Worker("w1", table, FileTable(database), store, runner, lease_s=1.5, drain=drain)
     table.submit(new_job())
-    lease = table.claim("w1", 0.4)
+    lease = table.claim("w1", 1.5)
     assert lease is not None
     thread = threading.Thread(target=worker.work, args=(lease,))
     thread.start()
