@@ -21,7 +21,8 @@ TITLES = {
     "sustained": (
         "The service with 100 users",
         "Each sends a song, looks at it until it is done, fetches the result, and again, with a "
-        "request in flight all the time. Lost: accepted and not done, or done with another sound.",
+        "request in flight all the time; all begin in one moment, with a hundred songs at once. "
+        "Lost: accepted and not done, or done with another sound.",
     ),
     "sockets": (
         "1,000 live sessions that say nothing",

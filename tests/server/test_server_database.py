@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from server_desk import new_job, of_sqlite
+from server_desk import database_url, new_job, of_sqlite
 from sqlalchemy import text
 
 from autovoice.errors import InputError
@@ -92,6 +92,35 @@ def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.metadata) == []
     upgrade(database)  # once more changes nothing
+
+
+def test_jobs_of_an_older_version_are_taken_along(tmp_path: Path) -> None:
+    """Each step up from the first tables, with a job that waits and one that ran."""
+    made = Database(database_url(tmp_path / "old.sqlite3"))
+    upgrade(made, "r0001")
+    same = {
+        "owner": "anna", "kind": "convert.song", "request": {"voice": "kumo"}, "files": ["file_1"],
+        "folder": "jobs/aa/bb", "audio_s": 3.0, "bytes": 0, "created_at": 1.0, "updated_at": 2.0,
+        "not_before": 0.0, "stalled": 0, "overall": 0.0, "progress": {"read": 1.0},
+        "cancel_requested": False, "version": 4,
+    }  # fmt: skip
+    running = {"lease_token": "t", "lease_until": 5.0, "worker": "w0", "started_at": 1.5}
+    rows = (
+        {"id": "job_1", "state": "queued", "attempt": 0, "chunks_done": 0},
+        {"id": "job_2", "state": "running", "attempt": 1, "chunks_done": 7, **running},
+    )
+    with made.write() as connection:
+        for row in rows:
+            connection.execute(tables.jobs.insert().values(**same, **row))
+    upgrade(made)
+    assert revision(made) == newest()
+    table = JobTable(made)
+    taken = [table.claim("w1", 30.0) for _ in range(2)]
+    found = {lease.job.id: lease.job for lease in taken if lease is not None}
+    assert (found["job_1"].attempt, found["job_2"].attempt) == (1, 2)
+    assert (found["job_2"].chunks_done, found["job_2"].trace) == (7, None)
+    assert found["job_1"].request == {"voice": "kumo"}
+    made.close()
 
 
 def test_a_newer_database_is_refused(database: Database) -> None:
