@@ -58,16 +58,17 @@ def sung(eval_folder: Path, out: Path, *, device: str = "cpu", resume: bool = Fa
     engine, judges = Engine(device), Judges("cpu", 0, None)
     voices: list[tuple[str, str | Path]] = [(name, eval_folder / f"{name}.flac") for name in CLONED]
     voices += [(name, name) for name in BUILTIN]
+    found: dict[str, Figures] = {}
     for name, voice in voices:
         for tune, language in TUNES.items():
             row = f"{name}, {tune.replace('_', ' ')}"
-            figures = kept.row(row, partial(judge, engine, judges, voice, tune, language))
-            log.info("%s: %s", row, figures)
-    rows = [[name, *_cells(figures)] for name, figures in kept.rows.items()]
-    rows.append(["**mean**", *_cells(_mean(list(kept.rows.values())))])
-    headings = ["voice and tune", *next(iter(kept.rows.values()))]
+            found[row] = kept.row(row, partial(judge, engine, judges, voice, tune, language))
+            log.info("%s: %s", row, found[row])
+    rows = [[name, *_cells(figures)] for name, figures in found.items()]
+    rows.append(["**mean**", *_cells(_mean(list(found.values())))])
+    headings = ["voice and tune", *next(iter(found.values()))]
     body = f"{GOALS}. Rows of {', '.join(kept.commits)}.\n\n{table(headings, rows)}"
-    return Section("sung", "Singing from notes", body, kept.rows)
+    return Section("sung", "Singing from notes", body, found)
 
 
 def judge(engine: Engine, judges: Judges, voice: str | Path, tune: str, language: str) -> Figures:
