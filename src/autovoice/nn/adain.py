@@ -7,7 +7,7 @@ and Kokoro-82M use it; Snake activation (Ziyin, Hartwig and Ueda 2020).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -130,27 +130,24 @@ class AdaINResBlock1(nn.Module):
         self.alpha2 = nn.ParameterList(torch.ones(1, channels, 1) for _ in range(count))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        cut = self._as_built() and can_cut(x, *self.convs1, *self.convs2)
-        run = _piecewise if cut else self._whole
-        x = rows_of(x) if cut else x
         ones = map(_Layer, self.adain1, self.alpha1, self.convs1)
         others = map(_Layer, self.adain2, self.alpha2, self.convs2)
-        for one, other in zip(ones, others, strict=True):
-            x = run(other, run(one, x, style), style, residual=x)
+        pairs = list(zip(ones, others, strict=True))
+        if self._as_built() and can_cut(x, *self.convs1, *self.convs2):
+            return _in_pieces(pairs, rows_of(x), style)
+        for one, other in pairs:
+            x = x + self._whole(other, self._whole(one, x, style), style)
         return x
 
     def _as_built(self) -> bool:
         return self.activate is adain_snake and self.convolve is _convolve
 
-    def _whole(
-        self, layer: _Layer, x: Tensor, style: Tensor, residual: Tensor | None = None
-    ) -> Tensor:
+    def _whole(self, layer: _Layer, x: Tensor, style: Tensor) -> Tensor:
         norm, alpha, conv = layer
         activate = self.activate
         if norm.moments is not None:
             activate = partial(adain_snake, moments=norm.moments)
-        made = self.convolve(conv, activate(x, norm.fc(style), alpha))
-        return made if residual is None else residual + made
+        return self.convolve(conv, activate(x, norm.fc(style), alpha))
 
 
 class _Layer(NamedTuple):
@@ -160,8 +157,17 @@ class _Layer(NamedTuple):
     alpha: Tensor
     conv: Any
 
+    def styled(self, x: Tensor, style: Tensor, **places: Tensor | None) -> Tensor:
+        taken = (self.norm.moments or moments)(x)
+        factors = self.norm.fc(style)
+        return styled_conv(x, taken, factors, alpha=self.alpha, conv=self.conv, **places)
 
-def _piecewise(layer: _Layer, x: Tensor, style: Tensor, residual: Tensor | None = None) -> Tensor:
-    norm, alpha, conv = layer
-    taken = (norm.moments or moments)(x)
-    return styled_conv(x, taken, norm.fc(style), alpha=alpha, conv=conv, residual=residual)
+
+def _in_pieces(pairs: Sequence[tuple[_Layer, _Layer]], x: Tensor, style: Tensor) -> Tensor:
+    """Run pairs of layers, each residual, in two buffers; ``x`` stays as it is."""
+    inner: Tensor | None = None
+    outer: Tensor | None = None
+    for one, other in pairs:
+        inner = one.styled(x, style, out=inner)
+        x = outer = other.styled(inner, style, residual=x, out=outer)
+    return x

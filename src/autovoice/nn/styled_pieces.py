@@ -61,6 +61,7 @@ def styled_conv(
     alpha: Tensor,
     conv: nn.Conv1d,
     residual: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Normalise, style, add the squared sine, convolve.
 
@@ -71,6 +72,8 @@ def styled_conv(
         alpha: ``[1, C, 1]``.
         conv: as long as its input, stride 1.
         residual: ``[B, C, T]``, added to the result.
+        out: where the result goes, laid out as ``x``; may be ``residual`` itself. Default: new
+            memory, which the system has to clear first, so use it again.
 
     Shape: ``[B, C, T]``, laid out as ``x``.
     """
@@ -79,7 +82,7 @@ def styled_conv(
     scale = (1 + gamma) * torch.rsqrt(variance + EPSILON)
     shift, inverse = beta - mean * scale, 1 / alpha
     weight = conv.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-    made = rows_of(torch.empty_like(x))
+    made = torch.empty_like(x) if out is None else out
     reach, frames = int(conv.padding[0]), x.shape[-1]
     for piece in pieces(x):
         begin, end = piece.start - reach, piece.stop + reach
