@@ -52,7 +52,7 @@ def test_what_one_pass_of_the_limiter_leaves_over_is_limited_again(
     converted, stems = case(RATE_HZ)
     hot = 3 * np.stack([stems.vocals.samples, stems.backing.samples])
     sound, peaks = torch.from_numpy(hot)[:, None], torch.tensor([[3.0], [1.0]])
-    song, lengths = mixer.song(converted, stems, MixOptions()), torch.tensor([RATE_HZ])
+    song, lengths = mixer.song(converted, stems, MixOptions()), [RATE_HZ]
     assert mixer._again(sound, peaks * 0.1, peaks.numpy() * 0.1, lengths, song) is None
     found = mixer._again(sound, peaks, peaks.numpy(), lengths, song)
     assert found is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from autovoice.mix.resident.blocks import AFTER_STEPS, AROUND_SAMPLES, BEFORE_ST
 from autovoice.mix.stereo import pan_gains
 from autovoice.nn.polyphase import Span, span_of
 from autovoice.nn.stage import NetworkStage
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Part, Rows, through
 from autovoice.types import Audio, FloatArray, Stems
 
 # 16 steps are whole blocks of the limiter at every rate. Six times as many keep what goes into a
@@ -195,7 +194,7 @@ class BlockMixer(NetworkStage):
         self, items: Sequence[tuple[Block, int, float]]
     ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
         _, rate_hz, target_dbtp = items[0]
-        held = sent([item[0].held_db for item in items], self.device, torch.float64)
+        held = Numbers([item[0].held_db for item in items], torch.float64)
 
         def work(sound: Tensor, peaks: Tensor, ends: Tensor, held: Tensor) -> tuple[Tensor, ...]:
             return blocks.limited(
@@ -212,14 +211,19 @@ class BlockMixer(NetworkStage):
         name: str,
         work: Callable[..., tuple[Tensor, ...]],
         items: Sequence[Block],
-        *more: Tensor,
+        *more: Part,
     ) -> tuple[FloatArray, ...]:
         """Run work on blocks of one shape, replayed as a graph where there are such."""
-        rows: Any = zip(*(item.arrays for item in items), strict=True)
-        tensors = [stacked(row, row[0].shape[-1], self.device) for row in rows]
-        ends = sent([end for item in items for end in item.ends], self.device, torch.int64)
-        several = self.graphs.several(name, work, *tensors, ends.view(len(items), -1), *more)
-        return fetched(*several)
+        columns = zip(*(item.arrays for item in items), strict=True)
+        rows = [Rows(column, column[0].shape[-1]) for column in columns]
+        ends = Numbers([end for item in items for end in item.ends], torch.int64)
+        count = len(items)
+
+        def whole(*tensors: Tensor) -> tuple[Tensor, ...]:
+            arrays, (ends, *rest) = tensors[: len(rows)], tensors[len(rows) :]
+            return work(*arrays, ends.view(count, -1), *rest)
+
+        return through(self.graphs, name, whole, self.device, *rows, ends, *more).arrays()
 
 
 def cut(samples: FloatArray, start: int, stop: int) -> FloatArray:

@@ -16,7 +16,7 @@ from autovoice.mix.resident.limiter import block_peaks, bounded, reduced
 from autovoice.mix.resident.long import BlockMixer
 from autovoice.mix.resident.placing import Manner, placed
 from autovoice.nn.polyphase import can_resample, resampled
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Rows, fetched, through, uploaded
 from autovoice.types import Audio, FloatArray, Stems
 
 # What is longer is mixed block by block, so that memory does not grow with a song.
@@ -100,34 +100,37 @@ class ResidentMixer(BlockMixer):
         counts = [song.vocals.shape[1] for song in songs]
         whole = -(-counts[0] // step) * step
         longest = max(len(song.converted) for song in songs)
-        lengths = sent(counts, self.device, torch.int64)
-        tensors = (
-            stacked([song.converted for song in songs], longest, self.device),
-            stacked([song.vocals for song in songs], whole, self.device),
-            stacked([song.backing for song in songs], whole, self.device),
-            lengths,
+        parts = (
+            Rows([song.converted for song in songs], longest),
+            Rows([song.vocals for song in songs], whole),
+            Rows([song.backing for song in songs], whole),
+            Numbers(counts, torch.int64),
         )
 
         def work(*tensors: Tensor) -> tuple[Tensor, Tensor]:
-            return mixed(*tensors, converted_hz=hz[0], manner=first.manner,
-                          ceiling_dbtp=first.ceiling_dbtp)  # fmt: skip
+            return mixed(
+                *tensors,
+                converted_hz=hz[0], manner=first.manner, ceiling_dbtp=first.ceiling_dbtp,
+            )  # fmt: skip
 
         name = f"mix {hz} {first.manner} {first.ceiling_dbtp}"
-        sound, highest = self.graphs.several(name, work, *tensors)
-        both, found = fetched(sound, highest)
-        again = self._again(sound, highest, found, lengths, first)
+        done = through(self.graphs, name, work, self.device, *parts)
+        both, found = done.arrays()
+        sound, highest = done.tensors
+        again = self._again(sound, highest, found, counts, first)
         both = both if again is None else again
         cut = [both[:, row, :, :count].copy() for row, count in enumerate(counts)]
         return [(pair[0], pair[1]) for pair in cut]
 
     def _again(
-        self, sound: Tensor, highest: Tensor, found: FloatArray, lengths: Tensor, song: Song
+        self, sound: Tensor, highest: Tensor, found: FloatArray, counts: Sequence[int], song: Song
     ) -> FloatArray | None:
         """Limit again what is over the ceiling after one pass, which is rare; None: nothing is."""
         ceiling, hz = 10 ** (song.ceiling_dbtp / 20), song.manner.rate_hz
         if found.max() <= ceiling:
             return None
-        twice, flat, top = torch.cat([lengths, lengths]), sound.flatten(0, 1), highest.flatten()
+        (twice,) = uploaded(self.device, Numbers([*counts, *counts], torch.int64))
+        flat, top = sound.flatten(0, 1), highest.flatten()
         inside = _inside(twice, flat.shape[2])
         for _ in range(PASSES - 1):
             over = top > ceiling
