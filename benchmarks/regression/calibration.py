@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -27,11 +26,14 @@ def python() -> object:
 
 
 def arrays() -> object:
-    """Transform, add up, and fill new memory."""
-    wave = _wave()
-    found = np.fft.irfft(np.fft.rfft(wave) * 0.5)
-    fresh = np.ones(_NEW_VALUES)
-    return float(np.cumsum(found * found)[-1]), np.sin(wave[::2]).max(), fresh.sum()
+    """Take spectra, work on them one value at a time, and go back, all in new memory."""
+    sound, window = _sounds()
+    with torch.inference_mode():
+        spectrum = torch.stft(sound, 1_024, 120, window=window, return_complex=True)
+        level = F.avg_pool1d(spectrum.abs().clamp_min(1e-5).log(), 5, 1, 2)
+        frames = torch.fft.irfft((spectrum * level.exp()).transpose(1, 2)) * window
+        framed = F.pad(sound, (24, 87)).unfold(1, 111, 64) @ window[:192].expand(111, 192)
+        return frames.sum(), framed.abs().amax()
 
 
 def network() -> object:
@@ -48,8 +50,9 @@ LOOPS: dict[str, Loop] = {"python": python, "arrays": arrays, "network": network
 
 
 @cache
-def _wave() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.random.default_rng(0).standard_normal(1 << 16)
+def _sounds() -> tuple[torch.Tensor, torch.Tensor]:
+    chance = torch.Generator().manual_seed(0)
+    return torch.randn(2, 24_000, generator=chance), torch.hann_window(1_024)
 
 
 @cache

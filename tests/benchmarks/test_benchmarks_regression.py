@@ -99,3 +99,8 @@ def test_loops_do_the_same_every_time(name: str) -> None:
 def test_every_case_can_be_done_again_and_again(name: str) -> None:
     work = cases.CASES[name].prepare()
     assert [type(work()) for _ in range(2)] == 2 * [type(work())]
+
+
+@pytest.mark.e2e
+def test_a_case_is_timed_in_a_process_of_its_own() -> None:
+    assert 0.2 < measure.elsewhere("400 jobs through the queue") < 5
