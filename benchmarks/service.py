@@ -211,7 +211,8 @@ def main() -> None:
     if options.against:
         sources["other"] = options.against.resolve()
     words = f"--loads {' '.join(options.loads)} --seconds {options.seconds:g}"
-    made = about(f"python -m benchmarks.service {words} --rounds {options.rounds}")
+    words += f" --rounds {options.rounds}" + (" --against OTHER/src" if options.against else "")
+    made = about(f"python -m benchmarks.service {words}")
     found: dict[str, Any] = {}
     for number in range(options.rounds):
         for name, source in sources.items():

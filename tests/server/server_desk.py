@@ -17,6 +17,7 @@ from autovoice.server.jobs import NewJob
 # An address of a PostgreSQL server: then every test has databases of its own there.
 OTHER_DATABASE = os.environ.get("AUTOVOICE_TEST_DATABASE_URL")
 of_sqlite = pytest.mark.skipif(OTHER_DATABASE is not None, reason="is about SQLite and its file")
+_made: set[str] = set()
 # Elsewhere a program that is not installed skips its tests; there, where `.github/workflows/ci.yml`
 # installs all of them, it fails them.
 IS_CI = bool(os.environ.get("GITHUB_ACTIONS"))
@@ -48,6 +49,7 @@ def database_url(file: Path, like: Path | None = None) -> str:
     if OTHER_DATABASE is None:
         return f"sqlite:///{file}"
     name = _name(file)
+    _made.update({name} if like is None else {name, _name(like)})
     with _server().connect() as connection:
         known = text("SELECT count(*) FROM pg_database WHERE datname = :name")
         if not connection.execute(known, {"name": name}).scalar_one():
@@ -57,11 +59,10 @@ def database_url(file: Path, like: Path | None = None) -> str:
 
 
 def drop_databases() -> None:
-    """Remove all that ``database_url`` made."""
+    """Remove all that ``database_url`` made or copied in this process."""
     with _server().connect() as connection:
-        query = text("SELECT datname FROM pg_database WHERE datname ~ '^autovoice_[0-9a-f]{16}$'")
-        for name in connection.execute(query).scalars().all():
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        for name in sorted(_made):
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
 def _name(file: Path) -> str:
