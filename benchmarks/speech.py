@@ -19,6 +19,7 @@ import torch
 from autovoice import weights
 from autovoice.bench.tables import table
 from autovoice.engine import Builders, Engine
+from autovoice.nn.styled_pieces import multiplies_bfloat16
 from autovoice.speak.utterance import Utterance
 from benchmarks.page import Section, against
 from benchmarks.process import KIB
@@ -61,9 +62,10 @@ def speech(*, runs: int = 5, threads: int = 2) -> Section:
         ("first sound, networks loaded from the cache, s", f"{first_s:.1f}", "-", "-"),
         ("peak memory, GB", f"{peak_bytes / 1e9:.2f}", "-", "-"),
     ]
+    products = ", products of the vocoder's blocks bfloat16" if multiplies_bfloat16() else ""
     body = (
         f"Medians of {runs} sentences of 2 to 4 s, {threads} threads each, in turns. ONNX Runtime "
-        f"runs Kokoro-82M's int8 graph, AutoVoice float32.\n\n"
+        f"runs Kokoro-82M's int8 graph, AutoVoice float32{products}.\n\n"
         + table(["", "measured", "goal", "reached"], rows)
     )
     return Section("speech", "Speech, phonemes to sound, on the CPU", body, {"runs": found})

@@ -81,3 +81,34 @@ def test_what_a_training_puts_in_is_not_passed_over() -> None:
     network.activate = lambda x, _factors, _alpha: 0 * x
     with torch.inference_mode():
         assert float((network(x, style) - plain).abs().max()) > 0.01
+
+
+def test_products_may_be_bfloat16() -> None:
+    torch.manual_seed(0)
+    network = block(16, 7)
+    x, style = torch.randn(1, 16, 300), torch.randn(1, STYLE)
+    exact = in_pieces(network, x, style)
+    network.piece_dtype = torch.bfloat16
+    rough = in_pieces(network, x, style)
+    assert rough.dtype == torch.float32
+    error = float((rough - exact).square().mean().sqrt() / exact.square().mean().sqrt())
+    assert 1e-5 < error < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"amx_bf16": True, "amx_tile": True}, True),
+        ({"amx_bf16": False, "amx_tile": True}, False),
+        ({"architecture": "aarch64"}, False),
+        (None, False),
+    ],
+)
+def test_only_processors_with_units_for_it_are_asked_for_bfloat16(
+    found: dict[str, bool] | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if found is None:  # an older PyTorch
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert styled_pieces.multiplies_bfloat16() is expected

@@ -19,13 +19,18 @@ def test_what_lies_between_two_sets() -> None:
     torch.testing.assert_close(between(first, second, 1.0)["a"], torch.tensor([1.0, 4.0]))
 
 
-def test_the_speech_decoder_is_halfway(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("units", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_the_speech_decoder_is_halfway(
+    units: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     own = {f"decoder.{key}": value for key, value in KokoroDecoder().state_dict().items()}
     trained = {"F0_conv.bias": own["decoder.F0_conv.bias"] + 2.0}
     monkeypatch.setattr("autovoice.weights.tensors", lambda name: own)
     monkeypatch.setattr("autovoice.weights.voice_model", lambda part: trained)
+    monkeypatch.setattr("autovoice.vocode.speech.multiplies_bfloat16", lambda: units)
     vocoder = speech_vocoder()
+    assert {block.piece_dtype for block in vocoder.network.generator.resblocks} == {dtype}
     found = vocoder.network.F0_conv.bias - own["decoder.F0_conv.bias"]
     torch.testing.assert_close(found, torch.ones(1), atol=1e-6, rtol=0)
 

@@ -121,6 +121,8 @@ class AdaINResBlock1(nn.Module):
         # Functions of their own, so that a training can put its own in their place.
         self.activate: Callable[[Tensor, Tensor, Tensor], Tensor] = adain_snake
         self.convolve: Callable[[nn.Conv1d, Tensor], Tensor] = _convolve
+        # Of the products of its convolutions where it runs in pieces, see ``nn.styled_pieces``.
+        self.piece_dtype = torch.float32
         count = len(dilations)
         self.convs1 = nn.ModuleList(conv(d) for d in dilations)
         self.convs2 = nn.ModuleList(conv(1) for _ in dilations)
@@ -134,7 +136,7 @@ class AdaINResBlock1(nn.Module):
         others = map(_Layer, self.adain2, self.alpha2, self.convs2)
         pairs = list(zip(ones, others, strict=True))
         if self._as_built() and can_cut(x, *self.convs1, *self.convs2):
-            return _in_pieces(pairs, rows_of(x), style)
+            return _in_pieces(pairs, rows_of(x), style, self.piece_dtype)
         for one, other in pairs:
             x = x + self._whole(other, self._whole(one, x, style), style)
         return x
@@ -157,17 +159,19 @@ class _Layer(NamedTuple):
     alpha: Tensor
     conv: Any
 
-    def styled(self, x: Tensor, style: Tensor, **places: Tensor | None) -> Tensor:
+    def styled(self, x: Tensor, style: Tensor, **options: Any) -> Tensor:
         taken = (self.norm.moments or moments)(x)
         factors = self.norm.fc(style)
-        return styled_conv(x, taken, factors, alpha=self.alpha, conv=self.conv, **places)
+        return styled_conv(x, taken, factors, alpha=self.alpha, conv=self.conv, **options)
 
 
-def _in_pieces(pairs: Sequence[tuple[_Layer, _Layer]], x: Tensor, style: Tensor) -> Tensor:
+def _in_pieces(
+    pairs: Sequence[tuple[_Layer, _Layer]], x: Tensor, style: Tensor, dtype: torch.dtype
+) -> Tensor:
     """Run pairs of layers, each residual, in two buffers; ``x`` stays as it is."""
     inner: Tensor | None = None
     outer: Tensor | None = None
     for one, other in pairs:
-        inner = one.styled(x, style, out=inner)
-        x = outer = other.styled(inner, style, residual=x, out=outer)
+        inner = one.styled(x, style, dtype=dtype, out=inner)
+        x = outer = other.styled(inner, style, dtype=dtype, residual=x, out=outer)
     return x

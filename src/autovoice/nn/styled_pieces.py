@@ -8,7 +8,7 @@ convolution. The arithmetic is that of ``nn.adain``, within rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,16 @@ EPSILON = 1e-5
 PIECE_VALUES = 1 << 18
 # Fewer rows would be convolved twice too often at the ends of pieces.
 LEAST_ROWS = 512
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has units for products of bfloat16 matrices (Intel AMX).
+
+    Without them a convolution in bfloat16 is slower than in float32.
+    """
+    ask: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+    found = ask()
+    return bool(found.get("amx_bf16") and found.get("amx_tile"))
 
 
 def can_cut(x: Tensor, *convs: nn.Module) -> bool:
@@ -60,6 +70,7 @@ def styled_conv(
     *,
     alpha: Tensor,
     conv: nn.Conv1d,
+    dtype: torch.dtype = torch.float32,
     residual: Tensor | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -71,6 +82,7 @@ def styled_conv(
         factors: ``[B, 2 C]``.
         alpha: ``[1, C, 1]``.
         conv: as long as its input, stride 1.
+        dtype: of the factors of the convolution's products; sums are float32. Default float32.
         residual: ``[B, C, T]``, added to the result.
         out: where the result goes, laid out as ``x``; may be ``residual`` itself. Default: new
             memory, which the system has to clear first, so use it again.
@@ -81,7 +93,8 @@ def styled_conv(
     gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
     scale = (1 + gamma) * torch.rsqrt(variance + EPSILON)
     shift, inverse = beta - mean * scale, 1 / alpha
-    weight = conv.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    weight = conv.weight.unsqueeze(2).to(dtype, memory_format=torch.channels_last)
+    bias = None if conv.bias is None else conv.bias.to(dtype)
     made = torch.empty_like(x) if out is None else out
     reach, frames = int(conv.padding[0]), x.shape[-1]
     for piece in pieces(x):
@@ -90,7 +103,9 @@ def styled_conv(
         y.addcmul_(torch.mul(y, alpha).sin_().square_(), inverse)
         if begin < 0 or end > frames:
             y = F.pad(y, (max(-begin, 0), max(end - frames, 0)))
-        flat = F.conv2d(rows_of(y).unsqueeze(2), weight, conv.bias, dilation=(1, conv.dilation[0]))
+        flat = F.conv2d(
+            rows_of(y).unsqueeze(2).to(dtype), weight, bias, dilation=(1, conv.dilation[0])
+        )
         if residual is None:
             made[..., piece] = flat.squeeze(2)
         else:

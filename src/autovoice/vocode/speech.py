@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from autovoice import weights
+from autovoice.nn.adain import AdaINResBlock1
+from autovoice.nn.styled_pieces import multiplies_bfloat16
 from autovoice.vocode.vocoder import Vocoder
 
 # How much of the way from Kokoro's decoder (0) to the trained one (1). Both have the same shape and
@@ -17,6 +19,9 @@ SHARE = 0.5
 
 def speech_vocoder(device: str | torch.device = "cpu", *, share: float = SHARE) -> Vocoder:
     """Return a vocoder for speech.
+
+    Where the processor has units for it, the products of the vocoder's convolutions are bfloat16;
+    docs/speak.md says what that does to the sound.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``. Default ``cpu``.
@@ -30,7 +35,12 @@ def speech_vocoder(device: str | torch.device = "cpu", *, share: float = SHARE) 
         for key, value in weights.tensors("kokoro-82m").items()
         if key.startswith("decoder.")
     }
-    return Vocoder(device=device, tensors=between(own, weights.voice_model("decoder"), share))
+    vocoder = Vocoder(device=device, tensors=between(own, weights.voice_model("decoder"), share))
+    if multiplies_bfloat16():
+        for module in vocoder.network.modules():
+            if isinstance(module, AdaINResBlock1):
+                module.piece_dtype = torch.bfloat16
+    return vocoder
 
 
 def between(
