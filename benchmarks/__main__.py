@@ -37,7 +37,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "long": lambda chosen: songs.long(minutes=chosen.minutes, device=chosen.device),
     "speech": lambda chosen: speech.speech(threads=chosen.cores),
     "spoken": lambda chosen: spoken.spoken(chosen.eval_folder, device=chosen.device),
-    "sung": lambda chosen: sung.sung(chosen.eval_folder, device=chosen.device),
+    "sung": lambda chosen: sung.sung(
+        chosen.eval_folder, chosen.out, device=chosen.device, resume=chosen.resume
+    ),
     "protocol": _protocol,
 }
 
@@ -63,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cores", type=int, default=2, help="use at most so many")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pairs", choices=["quick", "full"], default="quick")
-    parser.add_argument("--resume", action="store_true", help="go on with a protocol cut off")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with sung or protocol, cut off"
+    )
     parser.add_argument("--eval-folder", type=Path, default=EVAL_FOLDER)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "protocol")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")

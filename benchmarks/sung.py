@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from autovoice.speak.score import Note, read_score
 from autovoice.speak.sung.phrases import Phrase, phrases
 from autovoice.speak.sung.syllables import UNVOICED
 from autovoice.types import Audio
+from benchmarks.kept import Figures, KeptRows
 from benchmarks.page import Section
 
 log = logging.getLogger("benchmarks")
@@ -41,29 +43,32 @@ CLONED = ("ravdess_actor22",)
 # What of a note is its body: glides, and consonants at its end, are not.
 HEAD_S, HEAD_SHARE, TAIL_S, TAIL_SHARE = 0.12, 0.3, 0.15, 0.35
 GOALS = "goals: within 50 cents >= 0.97, CER as low as speech has it, onsets within 30 ms"
-Figures = dict[str, float]
 
 
-def sung(eval_folder: Path, *, device: str = "cpu") -> Section:
+def sung(eval_folder: Path, out: Path, *, device: str = "cpu", resume: bool = False) -> Section:
     """Let voices sing every tune and judge each.
 
     Args:
         eval_folder: of the evaluation audio, for the cloned voice.
+        out: folder that keeps each row once it is known.
         device: as for ``autovoice sing``. Default ``cpu``.
+        resume: go on with a run that was cut off.
     """
+    kept = KeptRows(out / "sung.json", {"device": device}, resume=resume)
     engine, judges = Engine(device), Judges("cpu", 0, None)
     voices: list[tuple[str, str | Path]] = [(name, eval_folder / f"{name}.flac") for name in CLONED]
     voices += [(name, name) for name in BUILTIN]
     found: dict[str, Figures] = {}
     for name, voice in voices:
         for tune, language in TUNES.items():
-            figures = judge(engine, judges, voice, tune, language)
-            found[f"{name}, {tune.replace('_', ' ')}"] = figures
-            log.info("%s, %s: %s", name, tune, figures)
+            row = f"{name}, {tune.replace('_', ' ')}"
+            found[row] = kept.row(row, partial(judge, engine, judges, voice, tune, language))
+            log.info("%s: %s", row, found[row])
     rows = [[name, *_cells(figures)] for name, figures in found.items()]
     rows.append(["**mean**", *_cells(_mean(list(found.values())))])
     headings = ["voice and tune", *next(iter(found.values()))]
-    return Section("sung", "Singing from notes", f"{GOALS}.\n\n{table(headings, rows)}", found)
+    body = f"{GOALS}. Rows of {', '.join(kept.commits)}.\n\n{table(headings, rows)}"
+    return Section("sung", "Singing from notes", body, found)
 
 
 def judge(engine: Engine, judges: Judges, voice: str | Path, tune: str, language: str) -> Figures:
@@ -141,7 +146,10 @@ def onset_errors(audio: Audio, sung_phrases: Sequence[Phrase]) -> NDArray[np.flo
             loud = np.flatnonzero(around > body / 10)
             quiet = np.flatnonzero(around[:34] <= body / 10)
             if len(loud) and len(quiet):
-                errors.append((max(0, at - 24) + int(quiet[-1]) + 1 - at) / 200)
+                # Still quiet 50 ms after the beat: late, up to the end of what is looked at.
+                later = loud[loud > quiet[-1]]
+                first = int(later[0]) if len(later) else len(around)
+                errors.append((max(0, at - 24) + first - at) / 200)
     return np.array(errors or [0.0])
 
 

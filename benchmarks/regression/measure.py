@@ -7,6 +7,7 @@ waits for is therefore not seen. The loops run between the rounds; of all rounds
 from __future__ import annotations
 
 import json
+import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -109,8 +110,29 @@ def trial(case: Case, loops: Mapping[str, Loop] = LOOPS) -> Trial:
 
 
 def machine() -> str:
-    """Name the kind of processor: ratios are compared on one kind only."""
-    return f"{cpu_model()}, {torch.backends.cpu.get_cpu_capability()}"
+    """Name the processor, Python and PyTorch: ratios are compared on one kind of each only.
+
+    A processor's name alone does not do: virtual machines call several generations the same.
+    """
+    generation = ".".join(_cpu_fields("cpu family", "model", "stepping"))
+    python_version = ".".join(platform.python_version_tuple()[:2])
+    return (
+        f"{cpu_model()} {generation} {torch.backends.cpu.get_cpu_capability()}, "
+        f"Python {python_version}, PyTorch {torch.__version__}"
+    )
+
+
+def _cpu_fields(*names: str, info: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return what Linux tells of the first processor; nothing elsewhere."""
+    try:
+        lines = info.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    told: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        told.setdefault(name.strip(), value.strip())
+    return [told[name] for name in names if name in told]
 
 
 def baseline(path: Path = BASELINE) -> dict[str, float] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from autovoice.cli import options
 from autovoice.cli.cards import Judge, recording_named
 from autovoice.cli.fetch import fetch_missing
 from autovoice.cli.jobs import DEMO, Job, Report, plan_jobs
@@ -18,11 +19,7 @@ from autovoice.errors import AutoVoiceError
 
 @click.command()
 @click.argument("songs", metavar="SONG...", nargs=-1, required=True)
-@click.option(
-    "--voice",
-    required=True,
-    help="Built-in name, stored voice, .voice file, or a recording of 3 s or more.",
-)
+@options.voice
 @click.option(
     "-o",
     "--output",
@@ -43,8 +40,6 @@ from autovoice.errors import AutoVoiceError
     metavar="DIR",
     help="Also write vocals.wav, backing.wav and converted.wav there.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
-@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
 @click.option(
     "--preset",
     type=click.Choice(["fast", "balanced", "best"]),
@@ -57,8 +52,7 @@ from autovoice.errors import AutoVoiceError
     metavar="DIR",
     help="Also write the result as <song>.json there, and its score card as <song>.html.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.running
 def convert(  # noqa: PLR0917 - one argument for each option of the command
     songs: tuple[str, ...],
     voice: str,
@@ -81,20 +75,20 @@ def convert(  # noqa: PLR0917 - one argument for each option of the command
     """
     from autovoice.config import options_from
 
-    options = {
+    asked = {
         "semitones": semitones,
         "separate": not no_separate,
         "preset": preset,
         "seed": seed,
     }
-    options_from({**options, "device": device, "vram_bytes": vram})
+    options_from({**asked, "device": device, "vram_bytes": vram})
     jobs = plan_jobs(songs, output, stems=stems, report=report)
     fetch_weights(jobs)
     engine = make_engine(device, vram)
     target = engine.voice(voice)
     judge = make_judge(engine, voice, target) if report is not None else None
     alone = len(jobs) == 1
-    reports = [_run(engine, job, target, options, judge, alone=alone) for job in jobs]
+    reports = [_run(engine, job, target, asked, judge, alone=alone) for job in jobs]
     _print(reports, as_json=as_json, alone=alone)
     return max(report.exit_code for report in reports)
 

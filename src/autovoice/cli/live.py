@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from autovoice.cli import options
 from autovoice.cli.convert import make_engine
 from autovoice.cli.fetch import fetch_missing
 
@@ -24,10 +25,7 @@ from autovoice.cli.fetch import fetch_missing
 @click.option("--context-ms", type=float, help="Earlier sound that is seen. [default: 1500]")
 @click.option("--render-ms", type=float, help="Earlier sound that is made anew. [default: 300]")
 @click.option("--semitones", default="auto", show_default=True, metavar="N|auto", help="-24 to 24.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
-@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.running
 def live(  # noqa: PLR0917 - one argument for each option of the command
     recording: Path, voice: str, output: str, device: str, vram: str | None, as_json: bool,
     **given: Any,

@@ -8,26 +8,17 @@ from typing import Any
 
 import click
 
+from autovoice.cli import options
 from autovoice.cli.convert import make_engine
+from autovoice.cli.folders import check_file
 from autovoice.cli.speak import fetch_weights, read_lexicon
 from autovoice.errors import InputError
 
 
 @click.command()
 @click.argument("score", metavar="SCORE", type=click.Path(path_type=Path))
-@click.option(
-    "--voice",
-    required=True,
-    help="Built-in name, stored voice, .voice file, or a recording of 3 s or more.",
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT",
-    help="File to write (wav, flac, mp3, ogg, opus); a file there is replaced.",
-)
+@options.voice
+@options.output
 @click.option("--lang", "language", default="en-us", show_default=True, help="Of the words.")
 @click.option(
     "--lyrics",
@@ -35,12 +26,7 @@ from autovoice.errors import InputError
     metavar="FILE",
     help="Words instead of those of the score: hyphens part syllables, _ holds one on.",
 )
-@click.option(
-    "--lexicon",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="How words are said, as for `autovoice speak`.",
-)
+@options.lexicon
 @click.option(
     "--part",
     default="",
@@ -100,10 +86,7 @@ from autovoice.errors import InputError
     metavar="FILE",
     help="Also mix it with this recording, both from their beginning on.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
-@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.running
 def sing(  # noqa: PLR0917 - one argument for each option of the command
     score: Path,
     voice: str,
@@ -115,7 +98,7 @@ def sing(  # noqa: PLR0917 - one argument for each option of the command
     device: str,
     vram: str | None,
     as_json: bool,
-    **options: Any,
+    **asked: Any,
 ) -> None:
     """Sing a score in a voice.
 
@@ -126,8 +109,8 @@ def sing(  # noqa: PLR0917 - one argument for each option of the command
     from autovoice.engine.singing import read_lyrics
 
     if no_vibrato:
-        options["vibrato_cents"] = 0.0
-    sing_options_from(options)
+        asked["vibrato_cents"] = 0.0
+    sing_options_from(asked)
     check(score, output)
     words = {
         "lyrics": read_lyrics(lyrics) if lyrics is not None else None,
@@ -137,9 +120,9 @@ def sing(  # noqa: PLR0917 - one argument for each option of the command
     engine = make_engine(device, vram)
     target = engine.voice(voice)
     with shown(score.name) as listener:
-        done = engine.sing(score, target, backing=backing, progress=listener, **words, **options)
+        done = engine.sing(score, target, backing=backing, progress=listener, **words, **asked)
     done.save(output)
-    _print(done, output, language=options["language"], as_json=as_json)
+    _print(done, output, language=asked["language"], as_json=as_json)
 
 
 def check(score: Path, output: Path) -> None:
@@ -149,15 +132,9 @@ def check(score: Path, output: Path) -> None:
         InputError: there is no such score, or the output cannot hold it.
         ResourceError: the output folder cannot be written.
     """
-    from autovoice import io
-    from autovoice.cli.folders import make_folder
-
     if not score.is_file():
         raise InputError(f"{score}: found no file, expected a score")
-    io.Writer(output, 24_000, 1)
-    if output.is_dir():
-        raise InputError(f"{output}: found a folder, expected the name of a file to write")
-    make_folder(output.parent)
+    check_file(output, 24_000, 1)
 
 
 def _print(done: Any, output: Path, *, language: str, as_json: bool) -> None:

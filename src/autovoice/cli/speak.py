@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autovoice.cli import options
 from autovoice.cli.convert import make_engine
 from autovoice.cli.fetch import fetch_missing
 from autovoice.errors import InputError
@@ -22,19 +23,8 @@ STDIN = "-"
 
 @click.command()
 @click.argument("text", metavar="TEXT|-")
-@click.option(
-    "--voice",
-    required=True,
-    help="Built-in name, stored voice, .voice file, or a recording of 3 s or more.",
-)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT",
-    help="File to write (wav, flac, mp3, ogg, opus); a file there is replaced.",
-)
+@options.voice
+@options.output
 @click.option(
     "--speed",
     type=click.FloatRange(0.5, 2.0),
@@ -44,12 +34,7 @@ STDIN = "-"
     help="Rate of speech, 0.5 to 2; the pitch stays.",
 )
 @click.option("--lang", "language", default="en-us", show_default=True, help="Of the text.")
-@click.option(
-    "--lexicon",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="How words are said: word, tab, phonemes on each line, or JSON.",
-)
+@options.lexicon
 @click.option("--ssml/--plain", default=None, help="Is the text markup? Default: look.")
 @click.option(
     "--chapters",
@@ -62,10 +47,7 @@ STDIN = "-"
     metavar="DIR",
     help="Also write the result as <out>.json there, and its score card as <out>.html.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
-@click.option("--vram", metavar="SIZE", help="Cap on GPU memory, such as 4G.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.running
 def speak(  # noqa: PLR0917 - one argument for each option of the command
     text: str,
     voice: str,
@@ -90,13 +72,13 @@ def speak(  # noqa: PLR0917 - one argument for each option of the command
     from autovoice.config import speak_options_from
     from autovoice.engine.speaking import checked_text
 
-    options = {"speed": speed, "language": language, "ssml": ssml, "seed": seed}
-    speak_options_from(options)
+    asked = {"speed": speed, "language": language, "ssml": ssml, "seed": seed}
+    speak_options_from(asked)
     if chapters and report is not None:
         raise InputError("--report judges one text: leave out --report or --chapters")
     words = str(checked_text(read_input() if text == STDIN else text))
     entries = read_lexicon(lexicon) if lexicon is not None else None
-    order = spoken.Order(words, output, {**options, "lexicon": entries}, report)
+    order = spoken.Order(words, output, {**asked, "lexicon": entries}, report)
     order.check(chapters=chapters)
     fetch_weights()
     engine = make_engine(device, vram)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from autovoice.cli.folders import make_folder
+from autovoice.cli.folders import check_file, make_folder
 from autovoice.errors import AutoVoiceError, InputError
 
 if TYPE_CHECKING:
@@ -93,16 +93,11 @@ class Order:
             InputError: the output cannot hold it, or markup is asked for in chapters.
             ResourceError: the output folder cannot be written.
         """
-        from autovoice import io
-
         if chapters and (self.options["ssml"] or self.text.lstrip().startswith(_MARKUP)):
             raise InputError("--chapters cuts plain text: found markup; leave out --chapters")
-        io.Writer(self.output, RATE_HZ, 1)
-        if self.output.is_dir():
-            raise InputError(f"{self.output}: found a folder, expected the name of a file to write")
-        for folder in (self.output.parent, self.report):
-            if folder is not None:
-                make_folder(folder)
+        check_file(self.output, RATE_HZ, 1)
+        if self.report is not None:
+            make_folder(self.report)
 
     def speak(self, engine: Any, voice: Any) -> dict[str, Any]:
         """Write the speech and return what ``--json`` prints."""

@@ -7,18 +7,26 @@ and Kokoro-82M use it; Snake activation (Ziyin, Hartwig and Ueda 2020).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EPSILON = 1e-5
+from autovoice.nn.styled_pieces import EPSILON, can_cut, moments, rows_of, styled_conv
+
+# Mean and variance that a layer normalises ``[B, C, T]`` by, ``[B, C, 1]`` each.
+Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def normalised(x: Tensor) -> Tensor:
+def normalised(x: Tensor, moments: Moments | None = None) -> Tensor:
     """Return each channel with mean 0 and variance 1 over time, ``[B, C, T]``."""
-    return F.instance_norm(x, eps=EPSILON)
+    if moments is None:
+        return F.instance_norm(x, eps=EPSILON)
+    mean, variance = moments(x)
+    return (x - mean) * torch.rsqrt(variance + EPSILON)
 
 
 class AdaIN1d(nn.Module):
@@ -30,29 +38,24 @@ class AdaIN1d(nn.Module):
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
         self.fc = nn.Linear(style_dim, 2 * channels)
-        # An attribute, so that statistics can be taken from elsewhere (``nn.held_norm``).
-        self.normalise: Callable[[Tensor], Tensor] = normalised
+        # Those of the input, unless statistics are taken from elsewhere (``nn.held_norm``).
+        self.moments: Moments | None = None
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        return modulate(x, self.fc(style), self.normalise)
+        return modulate(x, self.fc(style), self.moments)
 
 
-def modulate(
-    x: Tensor, factors: Tensor, normalise: Callable[[Tensor], Tensor] = normalised
-) -> Tensor:
+def modulate(x: Tensor, factors: Tensor, moments: Moments | None = None) -> Tensor:
     """Normalise ``x: [B, C, T]`` over time; scale and shift by ``factors: [B, 2 C]``."""
     gamma, beta = factors.unsqueeze(-1).chunk(2, dim=1)
-    return torch.addcmul(beta, 1 + gamma, normalise(x))
+    return torch.addcmul(beta, 1 + gamma, normalised(x, moments))
 
 
 def adain_snake(
-    x: Tensor,
-    factors: Tensor,
-    alpha: Tensor,
-    normalise: Callable[[Tensor], Tensor] = normalised,
+    x: Tensor, factors: Tensor, alpha: Tensor, moments: Moments | None = None
 ) -> Tensor:
     """Modulate, then add ``sin(alpha x)^2 / alpha``, a periodic activation, in ``x``'s type."""
-    made = modulate(x, factors, normalise)
+    made = modulate(x, factors, moments)
     return (made + torch.sin(alpha * made).square() / alpha).to(x.dtype)
 
 
@@ -127,17 +130,44 @@ class AdaINResBlock1(nn.Module):
         self.alpha2 = nn.ParameterList(torch.ones(1, channels, 1) for _ in range(count))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        layers = zip(
-            self.adain1,
-            self.alpha1,
-            self.convs1,
-            self.adain2,
-            self.alpha2,
-            self.convs2,
-            strict=True,
-        )
-        for norm1, alpha1, conv1, norm2, alpha2, conv2 in layers:
-            y = self.convolve(conv1, self.activate(x, norm1.fc(style), alpha1))
-            y = self.convolve(conv2, self.activate(y, norm2.fc(style), alpha2))
-            x = x + y
+        ones = map(_Layer, self.adain1, self.alpha1, self.convs1)
+        others = map(_Layer, self.adain2, self.alpha2, self.convs2)
+        pairs = list(zip(ones, others, strict=True))
+        if self._as_built() and can_cut(x, *self.convs1, *self.convs2):
+            return _in_pieces(pairs, rows_of(x), style)
+        for one, other in pairs:
+            x = x + self._whole(other, self._whole(one, x, style), style)
         return x
+
+    def _as_built(self) -> bool:
+        return self.activate is adain_snake and self.convolve is _convolve
+
+    def _whole(self, layer: _Layer, x: Tensor, style: Tensor) -> Tensor:
+        norm, alpha, conv = layer
+        activate = self.activate
+        if norm.moments is not None:
+            activate = partial(adain_snake, moments=norm.moments)
+        return self.convolve(conv, activate(x, norm.fc(style), alpha))
+
+
+class _Layer(NamedTuple):
+    """A convolution with what stands before it."""
+
+    norm: Any
+    alpha: Tensor
+    conv: Any
+
+    def styled(self, x: Tensor, style: Tensor, **places: Tensor | None) -> Tensor:
+        taken = (self.norm.moments or moments)(x)
+        factors = self.norm.fc(style)
+        return styled_conv(x, taken, factors, alpha=self.alpha, conv=self.conv, **places)
+
+
+def _in_pieces(pairs: Sequence[tuple[_Layer, _Layer]], x: Tensor, style: Tensor) -> Tensor:
+    """Run pairs of layers, each residual, in two buffers; ``x`` stays as it is."""
+    inner: Tensor | None = None
+    outer: Tensor | None = None
+    for one, other in pairs:
+        inner = one.styled(x, style, out=inner)
+        x = outer = other.styled(inner, style, residual=x, out=outer)
+    return x

@@ -71,7 +71,7 @@ class Generator(nn.Module):
                 x = F.pad(x, (1, 0), mode="reflect")
             x = self.arrange(x) + noise_res(self.arrange(noise_conv(harmonics)), style)
             first, second, third = self.resblocks[3 * index : 3 * index + 3]
-            x = (first(x, style) + second(x, style) + third(x, style)) / 3
+            x = (first(x, style) + second(x, style)).add_(third(x, style)).div_(3)
         x = self.conv_post(F.leaky_relu(x))
         return self._synthesise(x.float())
 

@@ -8,15 +8,12 @@ it is one sound among others.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
-from autovoice.nn.adain import EPSILON, AdaIN1d, AdaINResBlock1, adain_snake, normalised
-
-_Normalise = Callable[[Tensor], Tensor]
+from autovoice.nn.adain import AdaIN1d, Moments
+from autovoice.nn.styled_pieces import moments
 
 
 class HeldNorm:
@@ -28,7 +25,6 @@ class HeldNorm:
 
     def __init__(self, network: nn.Module) -> None:
         self._norms = [m for m in network.modules() if isinstance(m, AdaIN1d)]
-        self._blocks = [m for m in network.modules() if isinstance(m, AdaINResBlock1)]
         self._known: list[tuple[Tensor, Tensor]] = []
         self._next = 0
 
@@ -47,27 +43,19 @@ class HeldNorm:
             yield
 
     @contextlib.contextmanager
-    def _through(self, normalise: _Normalise) -> Iterator[None]:
-        before = [block.activate for block in self._blocks]
+    def _through(self, taken: Moments) -> Iterator[None]:
         for norm in self._norms:
-            norm.normalise = normalise
-        for block in self._blocks:
-            block.activate = partial(adain_snake, normalise=normalise)
+            norm.moments = taken
         try:
             yield
         finally:
             for norm in self._norms:
-                norm.normalise = normalised
-            for block, activate in zip(self._blocks, before, strict=True):
-                block.activate = activate
+                norm.moments = None
 
-    def _listen(self, x: Tensor) -> Tensor:
-        mean = x.mean(dim=-1, keepdim=True)
-        variance = x.var(dim=-1, unbiased=False, keepdim=True)
-        self._known.append((mean, variance))
-        return (x - mean) * torch.rsqrt(variance + EPSILON)
+    def _listen(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self._known.append(moments(x))
+        return self._known[-1]
 
-    def _hold(self, x: Tensor) -> Tensor:
-        mean, variance = self._known[self._next]
+    def _hold(self, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - as ``Moments``
         self._next += 1
-        return (x - mean) * torch.rsqrt(variance + EPSILON)
+        return self._known[self._next - 1]

@@ -49,6 +49,10 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
 
 def packed_lstm(lstm: nn.LSTM, sequence: Tensor, lengths_cpu: Tensor) -> Tensor:
     """Run a recurrent network on ``[B, N, C]``; each row ends at its own length."""
+    if int(lengths_cpu.min()) == sequence.shape[1]:
+        # Nothing is padding: PyTorch has a faster way without packing.
+        whole: Tensor = lstm(sequence)[0]
+        return whole
     packed = pack_padded_sequence(sequence, lengths_cpu, batch_first=True, enforce_sorted=False)
     output, _ = lstm(packed)
     padded, _ = pad_packed_sequence(output, batch_first=True, total_length=sequence.shape[1])

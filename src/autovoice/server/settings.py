@@ -73,6 +73,8 @@ class Settings(BaseModel):
         grace_s: between the request to stop and the end. Default 20.
         receive_idle_s, receive_s: longest silence within a body, and its longest time in all.
         header_s: longest time for the head of a request.
+        send_idle_s: in which whoever asked has to read 48 kB of an answer, or all that is left.
+            Default 60.
         quotas: per key.
         log_level, log_format: ``json`` for programs, ``text`` for people.
         traces_endpoint: where spans are sent by OTLP over HTTP, such as
@@ -112,6 +114,7 @@ class Settings(BaseModel):
     receive_idle_s: Positive = 20.0
     receive_s: Positive = 900.0
     header_s: Positive = 10.0
+    send_idle_s: Positive = 60.0
     quotas: Quotas = Quotas()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"

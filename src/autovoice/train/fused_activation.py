@@ -18,8 +18,9 @@ import triton.language as tl
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autovoice.nn.adain import EPSILON, AdaINResBlock1
+from autovoice.nn.adain import AdaINResBlock1
 from autovoice.nn.decoder import Generator
+from autovoice.nn.styled_pieces import EPSILON
 
 _ROWS, _COLUMNS = 128, 32
 _WARPS = 8

@@ -45,7 +45,8 @@ class Spelling:
         table: ``rules`` (pattern, sound), ``words`` (exceptions), ``weak`` (words without
             stress), ``after`` (replacements once the stress is set), ``penultimate`` and
             ``antepenultimate`` (endings that stress the last syllable but one or two), and for
-            French ``liaison`` and ``aspirated``.
+            French ``liaison``, ``aspirated``, ``heard_ent`` (words whose last three letters are
+            heard though a plural stands before) and ``no_plural`` (words in -s that are none).
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
@@ -62,6 +63,8 @@ class Spelling:
         self._antepenultimate = re.compile(late) if late else None
         self._liaison: Mapping[str, str] = table.get("liaison", {})
         self._aspirated = frozenset(table.get("aspirated", ()))
+        self._heard_ent = frozenset(table.get("heard_ent", ()))
+        self._no_plural = frozenset(table.get("no_plural", ()))
         self._letters = vowels
 
     def word(self, word: str) -> str:
@@ -103,6 +106,15 @@ class Spelling:
     def links(self) -> bool:
         """Whether words are linked (French)."""
         return bool(self._liaison)
+
+    def silent_ent(self, word: str, before: str) -> bool:
+        """Tell whether ``-ent`` is the silent plural of a verb (French), from the word before."""
+        if not self.links or not word.endswith("ent") or word in self._heard_ent:
+            return False
+        if before in ("ils", "elles"):
+            return True
+        plural = before[-1:] in ("s", "x") and before not in self._no_plural
+        return plural and re.search("(?:[^aeioum]|ou|oi|[bcdfglprtv]i)ent$", word) is not None
 
     def linked(self, word: str, following: str) -> str:
         """Return what a word says more because of the word that follows it (French liaison)."""
@@ -160,8 +172,8 @@ def read_words(
 
 def _said(token: str, before: str, spelling: Spelling) -> str:
     """Say one token: apostrophes join it, hyphens part it."""
-    if spelling.links and re.search("[^aeioum]ent$", token) and before[-1:] in ("s", "x"):
-        token = token[:-3] + "e"  # the plural of French verbs is silent
+    if not spelling.knows(token) and spelling.silent_ent(token, before):
+        token = token[:-3] + "e"
     # Typewriter Italian writes a final accent as an apostrophe.
     token = re.sub(r"(?<=[a-z]{2}[aeiou])'$", "\N{COMBINING GRAVE ACCENT}", token)
     token = unicodedata.normalize("NFC", token)
