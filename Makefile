@@ -80,8 +80,9 @@ fmt: setup ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format $(CODE)
 
 .PHONY: bench
-bench: weights ## measure on this machine, write docs/benchmarks.md
+bench: weights ## measure on this machine, write docs/benchmarks.md and its plots
 	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.plots
 
 # Evaluation audio is no part of the repository: EVAL=DIR names its folder.
 EVAL ?= ../shared/eval

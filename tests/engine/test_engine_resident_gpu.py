@@ -9,6 +9,7 @@ import torch
 from autovoice.analyse.resident import Hearing
 from autovoice.mix import MixOptions
 from autovoice.mix.resident import ResidentMixer
+from autovoice.nn import residence
 from autovoice.types import Audio, Pitch, Stems
 from autovoice.vocode.resident_carry import ResidentCarry
 
@@ -78,3 +79,33 @@ def test_the_filter() -> None:
         found = stages[0].carry(source, converted, pitch, 1.5, 0.6)
         assert difference_db(found, wanted) < MOST_DB
     assert len(stages[0].graphs) == 1
+
+
+def test_a_long_mix_in_blocks() -> None:
+    noise = np.random.default_rng(5).standard_normal((2, 8 * RATE_HZ)).astype(np.float32)
+    vocals = np.tile(sung(RATE_HZ, 220, 2), (1, 8))
+    converted = Audio(np.tile(sung(24_000, 330), (1, 8)), 24_000)
+    stems = Stems(Audio(vocals, RATE_HZ), Audio(0.5 * noise, RATE_HZ))
+    mixer, plain = ResidentMixer(device="cuda"), ResidentMixer()
+    mixer.limit_pass(0.01)
+    assert mixer.whole_s < stems.vocals.seconds < plain.whole_s
+    wanted = plain.mixdown(converted, stems)
+    for _ in range(2):
+        found = mixer.mixdown(converted, stems)
+        assert difference_db(found.mix.samples, wanted.mix.samples) < MOST_DB
+        assert difference_db(found.vocal.samples, wanted.vocal.samples) < MOST_DB
+    assert len(mixer.graphs) >= 3, "to hear, to place and to limit"
+
+
+def test_what_was_kept_is_what_would_have_gone_up() -> None:
+    vocal = sung(RATE_HZ, 220, 2)
+    hearing = Hearing(device="cuda")
+    wanted = [hearing.hear(Audio(vocal, RATE_HZ), 10) for _ in range(CALLS)][-1]
+    kept = vocal.copy()
+    residence.keep(kept, torch.from_numpy(vocal).cuda())
+    assert residence.of(kept, hearing.device) is not None
+    for _ in range(CALLS):
+        found = hearing.hear(Audio(kept, RATE_HZ), 10)
+        np.testing.assert_array_equal(found.at_24k, wanted.at_24k)
+        np.testing.assert_array_equal(found.pitch.f0_hz, wanted.pitch.f0_hz)
+    assert len(hearing.graphs) == 2, "one for what goes up, one for what lies there"

@@ -42,7 +42,7 @@ def _pipelines(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 def _vocoder(rows: Sequence[Mapping[str, Any]]) -> str:
     heads = ("way", "batch", "p50 ms", "p99 ms", "x eager", "mel dB", "pitch cents", "gate")
     eager = {row["batch"]: row["p50_ms"] for row in rows if row["way"] == "eager"}
-    cells = [
+    cells: list[Sequence[object]] = [
         (
             row["way"],
             row["batch"],
@@ -54,7 +54,10 @@ def _vocoder(rows: Sequence[Mapping[str, Any]]) -> str:
             "held" if row["gate"]["held"] else "**void**",
         )
         for row in rows
+        if "skipped" not in row
     ]
+    left_out = [row for row in rows if "skipped" in row]
+    cells += [(row["way"], row["batch"], *["-"] * 5, row["skipped"]) for row in left_out]
     return f"### Vocoder, 1 s per item\n\n{table(heads, cells)}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autovoice.bench.compiled import baselines
 from autovoice.bench.gate import gate
 from autovoice.bench.material import Features
 from autovoice.bench.timing import timed, waiter
@@ -19,11 +20,10 @@ from autovoice.vocode.vocoder import Vocoder
 
 log = logging.getLogger(__name__)
 Decode = Callable[..., Tensor]
-COMPILED = "torch.compile max-autotune"
 
 
 def vocoder(
-    features: Features, device: str, *, runs: int, batches: tuple[int, ...], compiled: bool
+    features: Features, device: str, *, runs: int, batches: tuple[int, ...], compile_s: float = 0
 ) -> list[dict[str, Any]]:
     """Time the decoder on 1 s per item.
 
@@ -32,63 +32,43 @@ def vocoder(
         device: where it runs.
         runs: how often each way is timed.
         batches: how many items go through together.
-        compiled: also time ``torch.compile(mode="max-autotune")`` on the first batch of one item,
-            which takes minutes.
+        compile_s: also time ``torch.compile`` on batches of one item, each mode for at most so many
+            seconds, compiling and all. Default 0: not at all.
 
     Returns:
-        One row per way and batch: ``way``, ``batch``, the timing, and the gate against eager.
+        One row per way and batch: ``way``, ``batch``, the timing, and the gate against eager; or
+        instead of these ``skipped``, the reason.
     """
     network = Vocoder(device=device).network
-    ways = _ways(network, device, compiled)
+    ways = _ways(network, device)
     rows = []
     with torch.inference_mode():
         for count in batches:
             inputs = features.batch(count, 1.0, device)
             expected = _exact(network, inputs)
             for way, decode in ways.items():
-                if count > 1 and way.startswith(COMPILED):
-                    continue  # minutes more for every shape
                 log.info("vocoder: %s, batch %d", way, count)
                 made = [decode(*inputs) for _ in range(3)][-1]
                 spent = timed(lambda d=decode, i=inputs: d(*i), runs=runs, wait=waiter(device))  # type: ignore[misc]
                 compared = gate(made[:2], expected[:2]).to_json()
                 rows.append({"way": way, "batch": count, **spent.to_json(), "gate": compared})
+            if count == 1 and compile_s:  # for every other shape it would take minutes more
+                for way, row, sound in baselines(inputs, device, runs=runs, limit_s=compile_s):
+                    held = {} if sound is None else {"gate": gate(sound, expected).to_json()}
+                    rows.append({"way": way, "batch": count, **row, **held})
     return rows
 
 
-def _ways(network: KokoroDecoder, device: str, compiled: bool) -> dict[str, Decode]:
+def _ways(network: KokoroDecoder, device: str) -> dict[str, Decode]:
     ways: dict[str, Decode] = {"eager": network}
     if device.startswith("cuda"):
         ways["autocast float16"] = _autocast(network)
-    if compiled:
-        ways[COMPILED] = _compiled(network)
-        if device.startswith("cuda"):
-            ways[f"{COMPILED} float16"] = _autocast(_compiled(network))
     usable, reason = can_accelerate(torch.device(device))
     if usable:
         ways["engine"] = AcceleratedDecoder(network)
     else:
         log.info("vocoder: %s", reason)
     return ways
-
-
-def _compiled(network: KokoroDecoder) -> Decode:
-    """Compile all but the excitation, whose running sum torch 2.11's compiler cannot launch."""
-
-    def filtered(
-        asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor, source: Tensor
-    ) -> Tensor:
-        made: Tensor = network.generator(network.features(asr, f0_hz, energy, style), style, source)
-        return made
-
-    compiled: Decode = torch.compile(filtered, mode="max-autotune", dynamic=False)
-
-    def run(*inputs: Tensor) -> Tensor:
-        source = network.generator.m_source(inputs[1], inputs[4])
-        made: Tensor = compiled(*inputs[:4], source).clone()
-        return made
-
-    return run
 
 
 def _autocast(decode: Decode) -> Decode:
