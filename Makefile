@@ -56,6 +56,10 @@ demo: weights ## convert the demo song: demo/cover.wav, demo/stems, demo/score.j
 test: check weights ## everything CI runs: checks, then all tests with coverage
 	@$(THREAD_LIMITS) $(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered $(ARGS)
 
+.PHONY: speed
+speed: weights ## fail where the CPU side is 25 % slower than its baseline (ARGS=--refresh writes it)
+	@$(THREAD_LIMITS) $(BIN)/python -m pytest -q benchmarks/regression --benchmark-columns=median,iqr,rounds $(ARGS)
+
 .PHONY: e2e
 e2e: weights ## the complete workflows with quality gates, known shortfalls not excused
 	@scripts/run_e2e_tests.sh $(ARGS)

@@ -1,9 +1,11 @@
 """Many requests at once against one engine: how long each takes, how many a second.
 
-python -m benchmarks.concurrency [--requests 100] [--rounds 3] [--seconds 1] [--device auto]
+python -m benchmarks.concurrency [--requests 100] [--rounds 3] [--warm-up 1] [--seconds 1]
 python -m benchmarks.concurrency --streams 50 [--chunks 30] [--chunk-ms 100] [--window-s 1]
 
 Prints JSON. Requests all come at the same moment, each from a thread and with a voice in turn.
+Before them the engine warms up (``Engine.warm_up``: tones in every size of batch) and as many
+rounds are run as ``--warm-up`` says; they are told apart and are in none of the figures.
 Streams are what live sessions ask of the networks: each comes every ``--chunk-ms`` with its last
 ``--window-s`` of sound, at live priority; a chunk that is not back when the next one is due counts
 as an underrun.
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.concurrency", description=__doc__)
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm-up", type=int, default=1, help="rounds; 0 shows what a start costs")
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--no-separate", action="store_true")
@@ -88,7 +91,7 @@ def _clip(seconds: float) -> Audio:
 def _requests(
     engine: Engine, clip: Audio, voices: Sequence[Any], chosen: argparse.Namespace
 ) -> Callable[[], dict[str, Any]]:
-    """Return what sends all requests at once, after one that loads the networks."""
+    """Return what sends all requests at once, after the warm-up."""
 
     def one(number: int) -> None:
         engine.convert(
@@ -101,14 +104,24 @@ def _requests(
         )
 
     def work() -> dict[str, Any]:
+        begin_s = time.perf_counter()
+        sizes = {}
+        if chosen.warm_up:
+            sizes = engine.warm_up(
+                (clip.seconds,), most=_together_on(engine.device, chosen.requests)
+            )
         one(0)
-        taken, wall_s = [], 0.0
-        for _ in range(chosen.rounds):
-            times, round_s = together(one, chosen.requests)
-            taken += times
-            wall_s += round_s
+        loaded_s = time.perf_counter() - begin_s
+        early, _ = rounds(one, chosen.requests, chosen.warm_up)
+        taken, wall_s = rounds(one, chosen.requests, chosen.rounds)
         rate = chosen.requests * chosen.rounds / wall_s
         return {
+            "warm_up": {
+                "rounds": chosen.warm_up,
+                "load_s": round(loaded_s, 2),
+                "sizes_s": sizes,
+                **(percentiles_ms(early) if early else {}),
+            },
             "requests": chosen.requests,
             "rounds": chosen.rounds,
             "clip_s": clip.seconds,
@@ -118,6 +131,21 @@ def _requests(
         }
 
     return work
+
+
+def _together_on(device: str, requests: int) -> int:
+    """Return how many tones warm up: on the CPU one, as nothing is captured there."""
+    return 1 if device == "cpu" else requests
+
+
+def rounds(one: Callable[[int], None], count: int, times: int) -> tuple[list[float], float]:
+    """Run ``count`` at the same moment, ``times`` one after another; see ``together``."""
+    taken, wall_s = [], 0.0
+    for _ in range(times):
+        found, round_s = together(one, count)
+        taken += found
+        wall_s += round_s
+    return taken, wall_s
 
 
 def together(one: Callable[[int], None], count: int) -> tuple[list[float], float]:

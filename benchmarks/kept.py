@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.machine import ROOT, commit
+from autovoice.bench.facts import commit
+from benchmarks.machine import ROOT
 
 Figures = dict[str, float]
 

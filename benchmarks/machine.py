@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from autovoice.bench.facts import commit
 from autovoice.engine.machine import cpu_model, usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,22 +40,3 @@ def use_cores(wanted: int) -> None:
 def memory_gb() -> float:
     """Return the machine's memory in GB (1e9 bytes)."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-
-
-def commit(root: Path) -> str:
-    """Return the commit, and say where the code that was measured differs from it."""
-    head = _git(root, "rev-parse", "--short", "HEAD")
-    if not head:
-        return "unknown"
-    changed = _git(root, "status", "--porcelain", "--", "src", "models", "benchmarks")
-    return f"{head} with changes" if changed else head
-
-
-def _git(root: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

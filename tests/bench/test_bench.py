@@ -11,12 +11,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from autovoice.bench import timing
+from autovoice.bench import facts, timing
 from autovoice.bench.gate import gate
+from autovoice.bench.history import keep
 from autovoice.bench.material import SONG_HZ, Features, song
 from autovoice.bench.tables import tables
 from autovoice.bench.timing import timed
 from autovoice.cli.main import autovoice
+from autovoice.errors import InputError
 
 
 def _tone(f0_hz: float, seconds: float = 1.0) -> torch.Tensor:
@@ -87,6 +89,35 @@ def test_tables_say_what_is_void() -> None:
     assert "| a | 1 | 2.0 | 10.0 | 4.0 | 2.00 |" in made
 
 
+def test_the_history_has_a_line_per_commit_and_machine(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+
+    def measured(commit: str, machine: str, **parts: int) -> None:
+        keep(path, {"about": {"commit": commit, "machine": machine}, **parts})
+
+    measured("aa", "one", song=1, pipeline=2)
+    measured("aa", "two", song=3)
+    measured("bb", "one", song=4)
+    measured("aa", "one", song=5)
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["song"] for line in lines] == [5, 3, 4]
+    assert lines[0]["pipeline"] == 2
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_is_no_history_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text('{"about": {}}\nDear reader,\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"letter\.txt:2: found no measurement"):
+        keep(path, {"about": {}})
+    assert path.read_text(encoding="utf-8").endswith("Dear reader,\n")
+
+
+def test_a_measurement_says_of_which_commit_it_is(tmp_path: Path) -> None:
+    assert facts.commit(tmp_path) == "unknown"
+    assert facts.facts("cpu")["commit"].startswith(facts.commit(facts.ROOT).split()[0])
+
+
 def test_the_command_measures_and_keeps_a_history(tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"
     words = [
@@ -104,7 +135,7 @@ def test_the_command_measures_and_keeps_a_history(tmp_path: Path) -> None:
         done = CliRunner().invoke(autovoice, words)
         assert done.exit_code == 0, done.output
     lines = [json.loads(line) for line in history.read_text().splitlines()]
-    assert len(lines) == 2
+    assert len(lines) == 1
     mixed, alone = lines[0]["pipeline"]
     assert mixed["stages_ms"]["separate"] > 0
     assert alone["p50_ms"] < mixed["p50_ms"] * 2

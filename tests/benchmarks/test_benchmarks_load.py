@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,3 +61,52 @@ def test_an_error_of_a_request_is_an_error_of_the_benchmark() -> None:
 def test_percentiles_are_milliseconds() -> None:
     found = concurrency.percentiles_ms([0.001 * n for n in range(101)])
     assert found == {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0, "worst_ms": 100.0}
+
+
+def test_rounds_follow_one_another() -> None:
+    asked: list[int] = []
+    taken, wall_s = concurrency.rounds(asked.append, 3, 2)
+    assert sorted(asked) == [0, 0, 1, 1, 2, 2]
+    assert sorted(asked[:3]) == [0, 1, 2]
+    assert len(taken) == 6
+    assert wall_s > 0
+    assert concurrency.rounds(asked.append, 3, 0) == ([], 0.0)
+
+
+def test_the_first_round_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first call of each shape is slow here, as where graphs are captured."""
+    warmed: list[tuple[object, ...]] = []
+
+    class Slow:
+        device, choice, _batcher = "cuda:9", SimpleNamespace(reason="made up"), SimpleNamespace()
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.calls = 0
+            self._batcher.tally = SimpleNamespace(batches=1)
+
+        def voice(self, name: str) -> str:
+            return name
+
+        def warm_up(self, seconds: object, *, most: int) -> dict[str, float]:
+            warmed.append((seconds, most))
+            return {"2 x 1 s": 0.5}
+
+        def convert(self, *_: object, **__: object) -> None:
+            self.calls += 1
+            time.sleep(0.2 if self.calls <= 3 else 0.001)
+
+    monkeypatch.setattr(concurrency, "Engine", Slow)
+    monkeypatch.setattr(concurrency, "_peak", lambda device: {})
+    concurrency.main(["--requests", "2", "--rounds", "2"])
+    found = json.loads(capsys.readouterr().out)
+    assert warmed == [((1.0,), 2)]
+    assert found["warm_up"]["rounds"] == 1
+    assert found["warm_up"]["sizes_s"] == {"2 x 1 s": 0.5}
+    assert found["warm_up"]["p50_ms"] > 150
+    assert found["p99_ms"] < 150
+    concurrency.main(["--requests", "2", "--rounds", "1", "--warm-up", "0"])
+    found = json.loads(capsys.readouterr().out)
+    assert len(warmed) == 1
+    assert found["warm_up"] == {"rounds": 0, "load_s": found["warm_up"]["load_s"], "sizes_s": {}}

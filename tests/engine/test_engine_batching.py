@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -372,3 +373,18 @@ def test_calls_are_nested_and_left_again() -> None:
             assert current_call() is inner
         assert current_call() is outer
     assert current_call() is not outer
+
+
+def test_a_third_of_a_kind_hurries_nobody() -> None:
+    """Three alike are a batch of two and one more, which may still become a batch of four."""
+    batcher = Batcher(max_wait_ms=5_000)
+    jobs = [_job(number, key="same") for number in range(4)]
+    with contextlib.ExitStack() as calls, ThreadPoolExecutor(4) as pool:
+        for _ in jobs:
+            calls.enter_context(batcher.open_call())
+        waiting = []
+        for job in jobs:
+            waiting.append(pool.submit(batcher.run, job))
+            time.sleep(0.05)
+        assert [each.result() for each in waiting] == [0, 2, 4, 6]
+    assert (batcher.tally.batches, batcher.tally.largest) == (1, 4)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import soundfile as sf
+from server_desk import database_url
 from starlette.testclient import TestClient
 
 from autovoice.server.api.app import make_app
@@ -54,6 +55,7 @@ class ApiDesk:
         **changes: Any,
     ) -> None:
         values = {"engine": "fake", "fake_chunk_s": 0.0, "free_bytes": 0, "workers": 1}
+        values["database_url"] = database_url(folder / "autovoice.sqlite3")
         self.settings = Settings(data_dir=folder, **{**values, **changes})
         FileStore(folder).prepare()
         database = Database(self.settings.url, busy_s=10.0)

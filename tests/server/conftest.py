@@ -1,24 +1,26 @@
 """A data folder, a database and a table of jobs for each test.
 
-``AUTOVOICE_TEST_DATABASE_URL`` runs the same tests against an empty PostgreSQL database.
+``AUTOVOICE_TEST_DATABASE_URL`` runs the same tests on a PostgreSQL server.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_desk import Clock
-from sqlalchemy import text
+from server_desk import OTHER_DATABASE, Clock, database_url, drop_databases
 
-from autovoice.server import tables
 from autovoice.server.database import Database
 from autovoice.server.jobs import JobTable
 from autovoice.server.migrations import upgrade
 
-OTHER_DATABASE = os.environ.get("AUTOVOICE_TEST_DATABASE_URL")
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases() -> Iterator[None]:
+    yield
+    if OTHER_DATABASE:
+        drop_databases()
 
 
 @pytest.fixture
@@ -28,13 +30,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(OTHER_DATABASE or f"sqlite:///{tmp_path / 'jobs.sqlite3'}", busy_s=5.0)
+    made = Database(database_url(tmp_path / "jobs.sqlite3"), busy_s=5.0)
     upgrade(made)
     yield made
-    if OTHER_DATABASE:
-        tables.metadata.drop_all(made.engine)
-        with made.write() as connection:
-            connection.execute(text("DROP TABLE alembic_version"))
     made.close()
 
 

@@ -18,9 +18,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api_desk import tone
+from server_desk import OTHER_DATABASE, database_url
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 SETTINGS = {"engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json"}
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return what commands need to find the database of a data folder."""
+    if OTHER_DATABASE is None:
+        return dict(os.environ)
+    return {**os.environ, "AUTOVOICE_DATABASE_URL": database_url(folder / "autovoice.sqlite3")}
 
 
 class Running:
@@ -36,6 +44,8 @@ class Running:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder.parent / f"{folder.name}.toml"
         values = {**SETTINGS, "data_dir": str(folder), **settings}
+        if OTHER_DATABASE is not None:
+            values["database_url"] = database_url(folder / "autovoice.sqlite3")
         config.write_text("".join(f"{key} = {json.dumps(v)}\n" for key, v in values.items()))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "autovoice", "serve", "--port", "0", "--config", str(config)],
@@ -77,7 +87,7 @@ class Running:
     ) -> tuple[int, bytes]:
         """Ask once; raises OSError or HTTPException when the process died meanwhile."""
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=20)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -159,7 +169,7 @@ class Running:
             self.process.send_signal(number)
         self.process.wait(PATIENCE_S)
         took_s = time.monotonic() - begun
-        self._reader.join(20)
+        self._reader.join(60)
         if self.process.stderr is not None:
             self.process.stderr.close()
         return took_s

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from api_desk import ApiDesk, refused, serving, tone
+from sqlalchemy import select
 
+from autovoice.server import tables
 from autovoice.server.api.capacity import FULL_S
 from autovoice.server.api.schemas import ErrorBody
 
@@ -157,11 +159,13 @@ def test_health_and_version(desk: ApiDesk) -> None:
     ready = desk.client.get("/health/ready")
     assert ready.status_code == 503
     assert ready.json()["checks"]["models"]["ok"] is False
+    assert "autovoice_ready 0.0" in desk.client.get("/metrics").text
     with desk.working():
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while desk.client.get("/v2/health/ready").status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        assert "autovoice_ready 1.0" in desk.client.get("/metrics").text
         desk.service.draining = True
         assert desk.client.get("/health/ready").status_code == 503
     refused(desk.song(), 503, "draining")
@@ -284,8 +288,10 @@ def test_keys(tmp_path: Path) -> None:
         refused(answer, 404, "file_not_found")
         desk.service.keys.revoke(desk.service.keys.list()[0].id)
         refused(desk.client.get(JOBS), 401, "unauthorized")
-        text = (tmp_path / "autovoice.sqlite3").read_bytes()
-        assert anna.rpartition("_")[2].encode() not in text
+        with desk.service.database.read() as connection:
+            rows = str(connection.execute(select(tables.keys)).all())
+        assert "anna" in rows
+        assert anna.rpartition("_")[2] not in rows
 
 
 def test_other_sites_are_kept_out(tmp_path: Path) -> None:
@@ -322,5 +328,6 @@ def test_the_books_balance_and_requests_are_counted(desk: ApiDesk) -> None:
     assert (submitted, finished) == (4, 3)
     assert submitted - finished - totals["autovoice_jobs_in_state"] == 0
     assert 'autovoice_jobs_finished_total{kind="convert.song",outcome="cancelled"} 1.0' in text
+    assert 'autovoice_job_errors_total{code="unsupported_audio",kind="convert.song"} 1.0' in text
     assert totals["autovoice_job_duration_seconds_count"] == 1
     assert totals["autovoice_http_requests_total"] >= 5

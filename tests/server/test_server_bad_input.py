@@ -46,6 +46,18 @@ def many_channels(channels: int) -> bytes:
     return file.getvalue()
 
 
+def odd(*values: float, rate: int = 8_000) -> bytes:
+    """Return half a second of floats that no recorder writes."""
+    file = io.BytesIO()
+    sf.write(file, np.resize(np.array(values, np.float32), 4_000), rate, "FLOAT", format="WAV")
+    return file.getvalue()
+
+
+def cut(kind: str) -> bytes:
+    content = tone(1.0, kind=kind)
+    return content[: len(content) * 2 // 3]
+
+
 def lying_safetensors() -> bytes:
     return (1 << 62).to_bytes(8, "little") + b'{"x": 1}'
 
@@ -65,6 +77,7 @@ REFUSED: list[tuple[str, str, bytes, int, str]] = [
     ("cut flac", "a.flac", b"fLaC" + b"\0" * 20, 415, "unsupported_audio"),
     ("1 Hz", "a.wav", tone(2.0, rate=1), 422, "input_error"),
     ("65 channels", "a.wav", many_channels(65), 422, "input_error"),
+    ("cut ogg", "a.ogg", cut("OGG"), 415, "unsupported_audio"),
     ("too long", "a.flac", bomb(), 422, "input_error"),
 ]
 
@@ -93,6 +106,17 @@ ACCEPTED: list[tuple[str, str, bytes]] = [
     ("0.02 s", "a.wav", tone(0.02)),
     ("8 channels", "a.wav", many_channels(8)),
     ("header of no length", "a.wav", wav_claiming(0xFFFFFFFF - 36)),
+    ("NaN and Inf", "a.wav", odd(np.nan, 0.1, np.inf, -np.inf)),
+    ("denormals", "a.wav", odd(1e-40, -1e-41)),
+    ("DC", "a.wav", odd(0.5)),
+    ("peaks of 1e38", "a.wav", odd(1e38, -1e38, 0.0)),
+    ("silence", "a.wav", odd(0.0)),
+    ("cut wav", "a.wav", cut("WAV")),
+    ("cut flac", "a.flac", cut("FLAC")),
+    ("cut mp3", "a.mp3", cut("MP3")),
+    ("655 kHz", "a.wav", tone(0.1, rate=655_350)),
+    ("sound that is a zip, too", "a.wav", tone(0.5) + zipped()),
+    ("sound that is a page, too", "a.html", tone(0.5) + b"<script>alert(1)</script>"),
 ]
 
 

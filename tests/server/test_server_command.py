@@ -116,6 +116,33 @@ def test_lines_that_come_together_are_cut_into_files_of_their_size(tmp_path: Pat
     assert len(copy.getvalue().splitlines()) == 10
 
 
+def test_what_one_turn_of_a_loop_logs_is_written_at_once() -> None:
+    """In order, in one write; an error waits for nothing, and takes those before it along."""
+    code = """if True:
+        import asyncio, structlog, sys
+        from autovoice.server import logs
+        class Counted:
+            writes = []
+            def write(self, text): self.writes.append([eval_of(one) for one in text.splitlines()])
+            def flush(self): pass
+        import json
+        eval_of = lambda line: json.loads(line)["event"]
+        logs.configure("info", "me", Counted())
+        log = structlog.get_logger("x")
+        log.info("a")
+        async def run():
+            log.info("b"); log.info("c"); log.debug("no")
+            await asyncio.sleep(0)
+            log.info("d"); log.error("e"); log.info("f")
+        asyncio.run(run())
+        log.info("g")
+        print(json.dumps(Counted.writes))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [["a"], ["b", "c"], ["d", "e"], ["f"], ["g"]]
+
+
 def test_a_full_disk_loses_lines_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ CHECKS = [
 ]
 # Of each route: half of what the document allows, half of what it forbids.
 EXAMPLES = 12
-BOUND_S = 45.0
+BOUND_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def known(desk: ApiDesk) -> dict[str, list[str]]:
     client = desk.client
     jobs = [desk.song().json()["id"], desk.song(voice="poison-input", stems="true").json()["id"]]
     stored = client.post("/api/v1/files", files={"file": ("a.wav", tone())}).json()["id"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not all(desk.service.table.get(job).is_finished for job in jobs):
         assert time.monotonic() < deadline
         time.sleep(0.02)

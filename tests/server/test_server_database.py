@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from server_desk import new_job
+from server_desk import database_url, new_job, of_sqlite
 from sqlalchemy import text
 
 from autovoice.errors import InputError
@@ -40,6 +40,7 @@ def test_the_log_is_used_only_where_it_is_mended(version: tuple[int, int, int], 
     assert wal_is_safe(version) is safe
 
 
+@of_sqlite
 def test_sqlite_commits_to_the_disk(database: Database) -> None:
     with database.read() as connection:
         mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
@@ -49,6 +50,7 @@ def test_sqlite_commits_to_the_disk(database: Database) -> None:
     assert synchronous == 2
 
 
+@of_sqlite
 def test_a_write_begins_with_the_lock(database: Database) -> None:
     """Two writers that read first and write later would end in a deadlock."""
     other = Database(str(database.engine.url), busy_s=0.05)
@@ -61,6 +63,7 @@ def test_a_write_begins_with_the_lock(database: Database) -> None:
     other.close()
 
 
+@of_sqlite
 def test_waiting_for_the_lock_leaves_the_random_state_of_the_process(database: Database) -> None:
     other = Database(str(database.engine.url), busy_s=0.05)
     before = random.getstate()
@@ -91,6 +94,35 @@ def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
     upgrade(database)  # once more changes nothing
 
 
+def test_jobs_of_an_older_version_are_taken_along(tmp_path: Path) -> None:
+    """Each step up from the first tables, with a job that waits and one that ran."""
+    made = Database(database_url(tmp_path / "old.sqlite3"))
+    upgrade(made, "r0001")
+    same = {
+        "owner": "anna", "kind": "convert.song", "request": {"voice": "kumo"}, "files": ["file_1"],
+        "folder": "jobs/aa/bb", "audio_s": 3.0, "bytes": 0, "created_at": 1.0, "updated_at": 2.0,
+        "not_before": 0.0, "stalled": 0, "overall": 0.0, "progress": {"read": 1.0},
+        "cancel_requested": False, "version": 4,
+    }  # fmt: skip
+    running = {"lease_token": "t", "lease_until": 5.0, "worker": "w0", "started_at": 1.5}
+    rows = (
+        {"id": "job_1", "state": "queued", "attempt": 0, "chunks_done": 0},
+        {"id": "job_2", "state": "running", "attempt": 1, "chunks_done": 7, **running},
+    )
+    with made.write() as connection:
+        for row in rows:
+            connection.execute(tables.jobs.insert().values(**same, **row))
+    upgrade(made)
+    assert revision(made) == newest()
+    table = JobTable(made)
+    taken = [table.claim("w1", 30.0) for _ in range(2)]
+    found = {lease.job.id: lease.job for lease in taken if lease is not None}
+    assert (found["job_1"].attempt, found["job_2"].attempt) == (1, 2)
+    assert (found["job_2"].chunks_done, found["job_2"].trace) == (7, None)
+    assert found["job_1"].request == {"voice": "kumo"}
+    made.close()
+
+
 def test_a_newer_database_is_refused(database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
@@ -104,6 +136,7 @@ def test_a_strange_url_is_told_without_its_password() -> None:
     assert "hunter2" not in str(told.value)
 
 
+@of_sqlite
 def test_read_only_database_is_told(tmp_path: Path, database: Database) -> None:
     file = tmp_path / "jobs.sqlite3"
     reader = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
@@ -114,6 +147,7 @@ def test_read_only_database_is_told(tmp_path: Path, database: Database) -> None:
     reader.close()
 
 
+@of_sqlite
 def test_a_full_disk_loses_nothing_that_was_accepted(database: Database, table: JobTable) -> None:
     kept, _ = table.submit(new_job())
     with database.read() as connection:
@@ -138,6 +172,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     broken.close()
 
 
+@of_sqlite
 def test_a_backup_taken_while_jobs_run_can_be_restored(
     database: Database, table: JobTable, tmp_path: Path
 ) -> None:

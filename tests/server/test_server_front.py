@@ -87,12 +87,12 @@ def test_who_asks_while_a_query_runs_gets_the_next(
         def slow(ids: Sequence[str]) -> Any:
             found = versions(ids)
             begun.set()
-            assert go.wait(5)
+            assert go.wait(30)
             return found
 
         table.versions = slow  # type: ignore[method-assign]
         early = asyncio.create_task(looks.get(job.id, "anna"))
-        await asyncio.to_thread(begun.wait, 5)
+        await asyncio.to_thread(begun.wait, 30)
         table.request_cancel(job.id)
         late = asyncio.create_task(looks.get(job.id, "anna"))
         await asyncio.sleep(0)
@@ -147,7 +147,8 @@ def test_a_crowd_between_two_readings_is_not_let_in(reader: ThreadPoolExecutor) 
         readings[0] = 0
         now[0] += 2 * FRESH_S  # decided by the old reading, but a new one is asked for
         await ask()
-        await asyncio.sleep(0.05)
+        while capacity.is_reading:
+            await asyncio.sleep(0.001)
         await ask()
         readings[0] = 5
         now[0] += 2 * FULL_S  # the old one decides nothing any more
@@ -202,7 +203,7 @@ def test_nothing_waits_for_threads_that_receive_songs(
 
         def slow(*arguments: Any) -> Any:
             stuck.release()
-            assert go.wait(20)
+            assert go.wait(60)
             return submit(*arguments)
 
         monkeypatch.setattr(desk.service.table, "submit", slow)
@@ -215,15 +216,14 @@ def test_nothing_waits_for_threads_that_receive_songs(
             for thread in threads:
                 thread.start()
             for _ in range(40):  # as many as the pool has threads
-                assert stuck.acquire(timeout=10)
-            deadline = time.monotonic() + 10
+                assert stuck.acquire(timeout=60)
+            deadline = time.monotonic() + 60
             while desk.service.capacity.under_way < 44:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-            begun = time.monotonic()
             assert desk.client.get(url).status_code == 200
             refused(desk.song(), 503, "queue_full")
-            assert time.monotonic() - begun < 1.0
+            assert answers == []  # all the others still wait
         finally:
             go.set()
             for thread in threads:

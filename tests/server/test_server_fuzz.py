@@ -23,7 +23,7 @@ from autovoice.errors import AutoVoiceError
 
 # All that docs/api.md says of a file that is no song.
 DOCUMENTED = {(202, ""), (415, "unsupported_audio"), (422, "input_error"), (422, "empty_file")}
-BUDGET_S, LONGEST_S = 8.0, 20.0
+BUDGET_S, LONGEST_S = 8.0, 60.0
 EXAMPLES, FEWEST = 40, 5
 
 
@@ -154,7 +154,7 @@ def test_damaged_files_meet_documented_refusals(desk: ApiDesk) -> None:
         suppress_health_check=list(HealthCheck),
     )
     def meet(seed: str, changes: list[tuple[str, float, int, int]]) -> None:
-        if time.monotonic() < end:
+        if time.monotonic() < end or met.total() < FEWEST:
             met[send(desk, changed(CORPUS[seed], changes), "song.wav")] += 1
 
     meet()

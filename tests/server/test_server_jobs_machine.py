@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
-from server_desk import Clock, new_job
+from server_desk import Clock, database_url, new_job
 from sqlalchemy import select
 
 from autovoice.server.database import Database
@@ -42,7 +42,7 @@ class Crashes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.url = f"sqlite:///{Path(self.folder.name) / 'jobs.sqlite3'}"
+        self.url = database_url(Path(self.folder.name) / "jobs.sqlite3")
         self.clock = Clock()
         self.numbers = itertools.count()
         self.open()

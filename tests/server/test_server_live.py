@@ -33,6 +33,7 @@ from autovoice.server.live.real import EngineMaker
 from autovoice.server.settings import Settings
 from autovoice.types import FloatArray
 
+DRAIN_S = 2.0
 SHAPE = StreamShape(8_000, 800)
 SOUND = np.linspace(-0.5, 0.5, 800, dtype=np.float32)
 
@@ -53,10 +54,10 @@ def together(path: Path, maker: LiveMaker, work: Callable[[PipeStreamEngine], Aw
         while not path.exists():
             await asyncio.sleep(0.005)
         try:
-            return await work(PipeStreamEngine(path, open_s=5.0, answer_s=2.0))
+            return await work(PipeStreamEngine(path, open_s=30.0, answer_s=30.0))
         finally:
             host.drain()
-            await asyncio.wait_for(hosting, 10)
+            await asyncio.wait_for(hosting, 60)
 
     return asyncio.run(both())
 
@@ -102,13 +103,13 @@ def test_without_a_live_process_there_is_advice(path: Path) -> None:
 
 def test_an_engine_that_hangs_is_given_up(path: Path) -> None:
     async def work(engine: PipeStreamEngine) -> None:
-        hasty = PipeStreamEngine(path, answer_s=0.05)
+        hasty = PipeStreamEngine(path, answer_s=1.0)
         session = await hasty.open("kumo", "me", SHAPE)
         with pytest.raises(StreamLost, match="no answer"):
             await session.convert(SOUND)
         await session.close()
 
-    together(path, FakeMaker(0.3, 5), work)
+    together(path, FakeMaker(2.5, 5), work)
 
 
 def test_an_error_of_the_engine_is_told_and_ends_one_session(path: Path) -> None:
@@ -135,7 +136,7 @@ def test_nonsense_on_the_socket_harms_nobody(path: Path, content: bytes) -> None
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(content)
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 2) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
         session = await engine.open("kumo", "me", SHAPE)
         assert len(await session.convert(SOUND)) == 800
@@ -146,7 +147,7 @@ def test_nonsense_on_the_socket_harms_nobody(path: Path, content: bytes) -> None
 
 def test_draining_lets_sessions_end_and_takes_no_more(path: Path) -> None:
     async def both() -> float:
-        host = LiveHost(FakeMaker(0.0, 5), path, grace_s=0.5)
+        host = LiveHost(FakeMaker(0.0, 5), path, grace_s=DRAIN_S)
         hosting = asyncio.create_task(host.run())
         while not path.exists():
             await asyncio.sleep(0.005)
@@ -158,13 +159,13 @@ def test_draining_lets_sessions_end_and_takes_no_more(path: Path) -> None:
         await quick.close()
         with pytest.raises(ResourceError):
             await engine.open("kumo", "me", SHAPE)
-        await asyncio.wait_for(hosting, 5)
+        await asyncio.wait_for(hosting, 60)
         with pytest.raises(StreamLost):
             await slow.convert(SOUND)
         await slow.close()
         return time.monotonic() - begun
 
-    assert 0.4 < asyncio.run(both()) < 3
+    assert asyncio.run(both()) > 0.9 * DRAIN_S  # so long the slow one had
 
 
 def test_capacity_is_what_chunks_were_measured_to_take() -> None:
@@ -197,7 +198,7 @@ def hosted(path: Path, maker: LiveMaker) -> Iterator[LiveHost]:
         yield host
     finally:
         loop.call_soon_threadsafe(host.drain)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 
@@ -237,42 +238,42 @@ def speak(url: str, voice: str) -> Iterator[Any]:
 def drain(socket: Any) -> None:
     """Read until the socket closes."""
     while True:
-        socket.recv(timeout=15)
+        socket.recv(timeout=60)
 
 
 def test_a_killed_engine_closes_its_sessions_and_comes_back(tmp_path: Path) -> None:
     """Within the service: 1013 with advice, no hang; the next session works, jobs never noticed."""
     with running(tmp_path / "d") as service:
         with speak(service.url, "poison-kill") as socket:
-            while json.loads(socket.recv(timeout=10))["type"] == "error":
+            while json.loads(socket.recv(timeout=60))["type"] == "error":
                 pytest.fail("the live engine was not there")
             socket.send(b"\0" * 1600)
-            told = json.loads(socket.recv(timeout=10))
+            told = json.loads(socket.recv(timeout=60))
             assert (told["code"], told["retry_after_s"]) == ("engine_lost", 5)
             with pytest.raises(ConnectionClosed) as end:
-                socket.recv(timeout=10)
+                socket.recv(timeout=60)
             assert end.value.rcvd is not None
             assert end.value.rcvd.code == 1013
 
         def works() -> bool:
             with speak(service.url, "kumo") as socket:
-                return bool(json.loads(socket.recv(timeout=10))["type"] == "ready")
+                return bool(json.loads(socket.recv(timeout=60))["type"] == "ready")
 
         service.until(works, "the live engine is back")
         assert service.get("/health/ready")[0] == 200
 
 
 def test_sigterm_lets_a_session_go_on_for_a_while(tmp_path: Path) -> None:
-    with running(tmp_path / "d", grace_s=3.0) as service, speak(service.url, "kumo") as socket:
-        assert json.loads(socket.recv(timeout=10))["type"] == "ready"
+    with running(tmp_path / "d", grace_s=6.0) as service, speak(service.url, "kumo") as socket:
+        assert json.loads(socket.recv(timeout=60))["type"] == "ready"
         pid = service.pids["live"]
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         socket.send(b"\1" * 1600)
-        assert len(socket.recv(timeout=5)) == 1600
+        assert len(socket.recv(timeout=60)) == 1600
         with pytest.raises(ConnectionClosed):
             drain(socket)
-        assert service.stop(signal.SIGTERM) < 15
+        assert service.stop(signal.SIGTERM) < 30
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 

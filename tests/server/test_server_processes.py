@@ -9,14 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from process_desk import Running, alive, running
+from api_desk import tone
+from process_desk import Running, alive, environment, form, running
 
 JOBS, KILLS = 100, 20
+GRACE_S = 20.0
 
 
 def noise(length: int, seed: int) -> bytes:
@@ -74,6 +77,41 @@ def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
         assert {name: after[name] for name in kept} == kept  # none was made again
 
 
+def test_a_storm_of_cancellations_leaves_books_that_balance(tmp_path: Path) -> None:
+    """Eight callers cancel and remove the same sixty jobs in other orders, while workers work."""
+    count = 60
+    with running(tmp_path / "d", workers=2, fake_chunk_s=0.02) as service:
+        file = service.upload(noise(150_000, 1))
+        jobs = [service.submit(file, f"storm-{number}") for number in range(count)]
+        pids = dict(service.pids)
+        seen: list[int] = []
+
+        def cancel(seed: int) -> None:
+            for job in random.Random(seed).sample(jobs, count):
+                seen.append(service.request("DELETE", f"/api/v1/jobs/{job}")[0])
+
+        threads = [threading.Thread(target=cancel, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(seen) == 8 * count
+        assert set(seen) <= {200, 202, 404}
+        assert seen.count(200) <= count  # each was removed once at most
+        service.until(
+            lambda: not [j for j in service.jobs().values() if j["state"] in {"queued", "running"}],
+            "no job is left over",
+        )
+        assert {job["state"] for job in service.jobs().values()} <= {"cancelled", "done"}
+        lines = service.insist("GET", "/metrics")[1].decode().splitlines()
+        finished = [line for line in lines if line.startswith("autovoice_jobs_finished_total{")]
+        assert sum(float(line.split()[-1]) for line in finished) == count
+        assert not [line for line in finished if "failed" in line]
+        again = service.submit(file, "afterwards")
+        service.until(lambda: service.jobs()[again]["state"] == "done", "the next job is done")
+        assert service.pids == pids  # nobody died of it
+
+
 def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
     with running(tmp_path / "d") as service:
         file = service.upload()
@@ -88,14 +126,14 @@ def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
 
 def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
     """Ready says no at once, the chunk at hand is kept, nothing is left running."""
-    with running(tmp_path / "d", fake_chunk_s=0.3, grace_s=10.0, workers=2) as service:
+    with running(tmp_path / "d", fake_chunk_s=0.3, grace_s=GRACE_S, workers=2) as service:
         job = service.submit(service.upload(noise(2_000_000, 1)), "k")
         service.until(lambda: service.jobs()[job]["chunks_done"] >= 2, "two chunks are done")
         pids = list(service.pids.values())
         service.process.send_signal(signal.SIGTERM)
-        service.until(lambda: service.get("/health/ready")[0] == 503, "ready says no", 1.0)
+        service.until(lambda: service.get("/health/ready")[0] == 503, "ready says no", GRACE_S / 2)
         assert service.get("/health/live")[0] == 200
-        assert service.stop(signal.SIGTERM) < 8.0
+        assert service.stop(signal.SIGTERM) < GRACE_S
         assert service.process.returncode == 0
         assert not any(alive(pid) for pid in pids)
     with running(tmp_path / "d", fake_chunk_s=0.0) as service:
@@ -109,7 +147,7 @@ def test_children_end_with_their_parent(tmp_path: Path) -> None:
     assert len(pids) == 3
     service.process.kill()
     service.stop()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while any(alive(pid) for pid in pids):
         assert time.monotonic() < end, "a process outlived its parent"
         time.sleep(0.1)
@@ -145,12 +183,19 @@ def test_the_api_never_imports_torch(tmp_path: Path) -> None:
 
 
 def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
-    with running(tmp_path / "d", header_s=0.5, receive_idle_s=0.5, receive_s=2.0) as service:
+    with running(tmp_path / "d", header_s=2.0, receive_idle_s=0.5, receive_s=2.0) as service:
         address = urlsplit(service.url)
-        for sent in (b"", b"GET /health/live HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "):
+        whole = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        kept = (whole, whole[:20])  # a connection whose first request was in time
+        for sent in ((b"",), (whole[:20],), (whole[:-2] + b"X: ",), kept):
             with socket.create_connection((address.hostname, address.port)) as slow:
-                slow.settimeout(5.0)
-                slow.sendall(sent)
+                slow.settimeout(20.0)
+                slow.sendall(sent[0])
+                for following in sent[1:]:
+                    answer = b""
+                    while b'"live"' not in answer:
+                        answer += slow.recv(4096)
+                    slow.sendall(following)
                 assert slow.recv(100) == b""
         head = (
             b"POST /api/v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n"
@@ -158,7 +203,7 @@ def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
         )
         for pause_s, times in ((2.0, 1), (0.3, 12)):  # silent, and a drop now and then
             with socket.create_connection((address.hostname, address.port)) as slow:
-                slow.settimeout(6.0)
+                slow.settimeout(30.0)
                 slow.sendall(head + b"--b\r\n")
                 answer = b""
                 for _ in range(times):
@@ -173,6 +218,35 @@ def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
                 assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
         assert list((tmp_path / "d" / "parts").iterdir()) == []
         assert service.get("/health/live")[0] == 200
+
+
+def test_secrets_are_in_no_log_and_no_process_list(tmp_path: Path) -> None:
+    """Neither the password of a collector of traces nor keys, right or wrong, nor what is sent."""
+    made = subprocess.run(
+        [sys.executable, "-m", "autovoice", "serve", "--data-dir", str(tmp_path / "d"),
+         "key", "create", "anna"],
+        capture_output=True, text=True, check=True, env=environment(tmp_path / "d"),
+    )  # fmt: skip
+    key = made.stdout.strip()
+    secret, password = key.rpartition("_")[2], "hunter2-of-the-collector"
+    traces = f"http://anna:{password}@127.0.0.1:9/v1/traces"
+    settings = {"auth": "required", "log_level": "debug", "traces_endpoint": traces}
+    with running(tmp_path / "d", **settings) as service:
+        for given in (key, f"{key}x", "av_0_another-secret"):
+            head = {"Authorization": f"Bearer {given}", "X-Api-Key": "another-secret"}
+            body, kind = form({"voice": "poison-error"}, tone())
+            service.request("POST", "/api/v1/convert/song?key=another-secret", body,
+                            {**head, "Content-Type": kind})  # fmt: skip
+        told = {event.get("request") for event in service.events} - {None}
+        assert len(told) >= 3  # each of them is in the log, with its id
+        for pid in [service.process.pid, *service.pids.values()]:
+            for name in ("cmdline", "environ"):
+                assert password.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
+    logged = "".join(path.read_text() for path in (tmp_path / "d" / "logs").iterdir())
+    assert "/api/v1/convert/song" in logged
+    for hidden in (secret, password, "another-secret"):
+        assert hidden not in logged
+        assert hidden not in json.dumps(service.events)
 
 
 def test_one_writer_rotates_the_log(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_bad_message_closes(desk: ApiDesk, sent: bytes | str, code: int, name:
 
 def test_who_sends_faster_than_real_time_is_closed(tmp_path: Path) -> None:
     with (
-        serving(tmp_path, FakeStreamEngine(chunk_s=0.2)) as desk,
+        serving(tmp_path, FakeStreamEngine(chunk_s=1.0)) as desk,
         desk.client.websocket_connect(URL) as socket,
     ):
         begin(socket)
@@ -151,11 +151,12 @@ def test_late_chunks_are_counted(tmp_path: Path) -> None:
 
 
 def test_silence_ends_a_session(desk: ApiDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "IDLE_S", 0.1)
-    with desk.client.websocket_connect(URL) as socket:
-        assert closed(socket) == (4408, "idle")
     with desk.client.websocket_connect(URL) as socket:
         begin(socket)
+        monkeypatch.setattr(stream, "IDLE_S", 0.1)
+        socket.send_json({"type": "ping"})  # what is waited for next has the new limit
+        assert closed(socket) == (4408, "idle")
+    with desk.client.websocket_connect(URL) as socket:
         assert closed(socket) == (4408, "idle")
 
 

@@ -56,6 +56,15 @@ def test_recordings_become_a_job(desk: ApiDesk) -> None:
     assert job["request"]["consent"] == WORDS["consent"]
 
 
+def test_one_bad_recording_leaves_nothing_of_the_others(tmp_path: Path) -> None:
+    with serving(tmp_path, engine="real") as desk:
+        contents = [tone(), tone(2.0, rate=1), tone(), tone()]
+        files = [("file", (f"{n}.wav", content)) for n, content in enumerate(contents)]
+        refused(desk.client.post(URL, files=files, data=WORDS), 422, "input_error")
+        assert list((tmp_path / "files").glob("*/*")) == []
+        assert desk.service.files.is_empty()
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from autovoice.server import janitor
 from autovoice.server.database import Database, DatabaseUnavailable
 from autovoice.server.files import FileStore, StorageFull
 from autovoice.server.filetable import FileTable
-from autovoice.server.jobs import JobTable
+from autovoice.server.jobs import JobTable, tallies
 from autovoice.server.jobs.records import Outcome
 from autovoice.server.rates import Rates
 from autovoice.server.work.flag import Flag
@@ -70,6 +71,32 @@ def make(
     return worker
 
 
+def errors_of(table: JobTable) -> dict[str, int]:
+    """Return how often each kind of job met each error."""
+    with table.database.read() as connection:
+        return {
+            label: count
+            for name, label, _bound, count, _total in tallies.read(connection)
+            if name == tallies.ERRORS
+        }
+
+
+def test_deaths_of_workers_are_counted_however_they_are_noticed(
+    table: JobTable, clock: Clock
+) -> None:
+    table.submit(new_job())
+    table.claim("w1", 30.0)
+    table.abandon("w1")  # seen by the supervisor
+    table.claim("w2", 30.0)
+    clock.now += 31.0  # nobody saw it
+    table.claim("w3", 30.0)
+    assert errors_of(table) == {"convert.song|worker_lost": 2}
+    clock.now += 31.0
+    assert table.claim("w4", 30.0) is None
+    assert errors_of(table) == {"convert.song|worker_lost": 3}
+    assert [job.state for job in table.list(None)] == ["failed"]
+
+
 def do(table: JobTable, worker: Worker) -> str:
     job, _ = table.submit(new_job())
     lease = table.claim("w1", 30.0)
@@ -102,6 +129,8 @@ def test_draining_gives_the_job_back_unharmed(
         (MemoryError(), "queued", "out_of_resources"),
         (WeightsError("no weights"), "queued", "weights_missing"),
         (KeyError("secret"), "queued", "internal"),
+        (OSError(errno.ENOSPC, "No space left on device"), "queued", "out_of_resources"),
+        (OSError(errno.ENOENT, "secret"), "queued", "internal"),
     ],
 )
 def test_errors(
@@ -111,6 +140,7 @@ def test_errors(
         raise error
 
     found = table.get(do(table, make(Chunks(fail))))
+    assert errors_of(table) == {f"convert.song|{code}": 1}
     assert found.state == state
     assert found.error is not None
     assert found.error["code"] == code
@@ -172,12 +202,12 @@ def test_a_database_that_is_away_for_a_while_costs_time_only(
 
 
 def test_heartbeats_keep_a_long_chunk(database: Database, store: FileStore, drain: Flag) -> None:
-    """Real time: a chunk of three leases is not taken away."""
+    """Real time: a chunk longer than two leases is not taken away."""
     table = JobTable(database)
-    runner = Chunks(lambda _n: time.sleep(1.2), count=1)
-    worker = Worker("w1", table, FileTable(database), store, runner, lease_s=0.4, drain=drain)
+    runner = Chunks(lambda _n: time.sleep(4.0), count=1)
+    worker = Worker("w1", table, FileTable(database), store, runner, lease_s=1.5, drain=drain)
     table.submit(new_job())
-    lease = table.claim("w1", 0.4)
+    lease = table.claim("w1", 1.5)
     assert lease is not None
     thread = threading.Thread(target=worker.work, args=(lease,))
     thread.start()

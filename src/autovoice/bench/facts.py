@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime
 import platform
+import subprocess
 from importlib import metadata
+from pathlib import Path
 
 from autovoice.engine.machine import cpu_model, usable_cores
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def facts(device: str) -> dict[str, str]:
-    """Describe machine and versions."""
+    """Describe machine, versions and commit."""
     import torch
 
     found = {
@@ -18,6 +22,7 @@ def facts(device: str) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"autovoice {_version()}",
+        "commit": commit(ROOT),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
     if device.startswith("cuda"):
@@ -31,3 +36,25 @@ def _version() -> str:
         return metadata.version("autovoice")
     except metadata.PackageNotFoundError:
         return "from its sources"
+
+
+def commit(root: Path) -> str:
+    """Return the commit, and say where the code that was measured differs from it.
+
+    ``unknown`` where ``root`` is not the top of a checkout, as with an installed wheel.
+    """
+    head = _git(root, "rev-parse", "--short", "HEAD") if (root / ".git").exists() else ""
+    if not head:
+        return "unknown"
+    changed = _git(root, "status", "--porcelain", "--", "src", "models", "benchmarks")
+    return f"{head} with changes" if changed else head
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 PARTS = ("pipeline", "song", "vocoder", "kernels")
 
 
@@ -18,7 +19,9 @@ PARTS = ("pipeline", "song", "vocoder", "kernels")
 @click.option("--minutes", type=click.FloatRange(0.1), default=3.0, help="Length of the song.")
 @click.option("--compile", "compiled", is_flag=True, help="Also time torch.compile (minutes).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--history", type=click.Path(path_type=Path), help="Append one line to this file.")
+@click.option(
+    "--history", type=click.Path(path_type=Path), help="Keep a line per commit and machine."
+)
 def bench(parts: tuple[str, ...], device: str, as_json: bool, **options: Any) -> None:
     """Measure on this machine: 1 s and a whole song, the vocoder and each kernel.
 
@@ -27,6 +30,7 @@ def bench(parts: tuple[str, ...], device: str, as_json: bool, **options: Any) ->
     the figure is void.
     """
     from autovoice.bench.facts import facts
+    from autovoice.bench.history import keep
     from autovoice.bench.tables import tables
     from autovoice.engine import Engine
 
@@ -36,8 +40,7 @@ def bench(parts: tuple[str, ...], device: str, as_json: bool, **options: Any) ->
         found[part] = _measured(part, engine, **options)
     history: Path | None = options["history"]
     if history is not None:
-        with history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(found) + "\n")
+        keep(history, found)
     click.echo(json.dumps(found, indent=1) if as_json else tables(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from autovoice.engine.scratch import Scratch
 from autovoice.engine.singing import Singing, perform
 from autovoice.engine.stages import Builders, Stages
 from autovoice.engine.talk import Talk, Text
+from autovoice.engine.warming import warm_up
 from autovoice.errors import InputError, ResourceError
 from autovoice.types import Audio
 from autovoice.voices import Resolver, Voice, VoiceStore, check_base
@@ -108,6 +109,37 @@ class Engine:
     def stages(self) -> Stages:
         """The networks, for measurements; nobody else may use the engine meanwhile."""
         return self._stages
+
+    def warm_up(
+        self, seconds: Sequence[float] = (1.0,), *, most: int | None = None, voice: str = "kumo"
+    ) -> dict[str, float]:
+        """Convert tones, so that the first calls find all loaded and their graphs captured.
+
+        Args:
+            seconds: lengths that are to come; on a GPU a length counts to 100 ms.
+            most: songs at once; smaller batches follow, down to one. Default: on a GPU what may be
+                inside at once, on the CPU one, as nothing is captured there.
+            voice: who sings.
+
+        Returns:
+            Seconds by size and length, in order.
+
+        Raises:
+            InputError: a length or ``most`` makes no sense.
+        """
+        singer = self.voice(voice)
+        if most is None:
+            most = 1 if self.device == "cpu" else self._gate.most
+        if most < 1:
+            raise InputError(f"warm-up: found {most} songs at once, expected at least one")
+
+        def places(length: float) -> int:
+            return min(most, self._gate.most_long if length > LONG_S else self._gate.most)
+
+        def convert(song: Audio, ready: Listener) -> None:
+            self.convert(song, singer, semitones=0, progress=ready)
+
+        return warm_up(convert, self._batcher, seconds, places)
 
     def voice(self, voice: str | Path | Voice | Audio) -> Voice:
         """Find a voice: built-in name, stored profile, ``.voice`` file, or a recording.

@@ -11,7 +11,7 @@ from autovoice.convert import Converter
 from autovoice.convert.converter import CONTENT_LAYERS
 from autovoice.nn.decoder import SAMPLE_RATE_HZ
 from autovoice.nn.stage import NetworkStage
-from autovoice.nn.transfer import fetched, stacked
+from autovoice.nn.transfer import Rows, fetched, uploaded
 from autovoice.types import Curve, FloatArray, Pitch, Speaker
 from autovoice.vocode import Vocoder
 from autovoice.vocode.high_notes import Reach
@@ -103,10 +103,11 @@ class PieceSinger(NetworkStage):
     def _run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
         """Sing pieces of one key in one pass."""
         first, device = pieces[0], self.device
-        cuts, f0_hz, energy, noise, style, activity = (
-            stacked([getattr(piece, name) for piece in pieces], len(getattr(first, name)), device)
+        parts = (
+            Rows([getattr(piece, name) for piece in pieces], len(getattr(first, name)))
             for name in ("at_16k", "f0_hz", "energy", "noise", "style", "activity")
         )
+        cuts, f0_hz, energy, noise, style, activity = uploaded(device, *parts)
         planes = self.encoder.planes(cuts)
         asr = self.converter.words(planes, first.frames, first.adapter)
         sound = self.vocoder.sound(asr, (f0_hz, energy), style, noise, first.adapter)

@@ -59,6 +59,8 @@ class GraphCache:
         self._seen: Counter[Hashable] = Counter()
         self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
         self._pool: Any = None
+        # What is said of the results of each work, by its name, by those who run it.
+        self.results: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -74,7 +76,7 @@ class GraphCache:
         """
         return self.several(name, lambda *values: (work(*values),), *tensors)[0]
 
-    def several(self, name: str, work: Works, *tensors: Tensor) -> Results:
+    def several(self, name: Hashable, work: Works, *tensors: Tensor) -> Results:
         """Return ``work(*tensors)``, which is a tuple; see ``__call__``."""
         values = sum(tensor.numel() for tensor in tensors)
         if not tensors or not tensors[0].is_cuda or values > MOST_VALUES:
@@ -98,13 +100,16 @@ class GraphCache:
         with self._lock:
             self._graphs.clear()
             self._seen.clear()
+            self.results.clear()
             self._pool = None
 
     def _trim(self) -> None:
         while len(self._graphs) > self.most:
             self._graphs.popitem(last=False)
 
-    def _captured(self, name: str, work: Works, tensors: tuple[Tensor, ...]) -> Captured | None:
+    def _captured(
+        self, name: Hashable, work: Works, tensors: tuple[Tensor, ...]
+    ) -> Captured | None:
         inputs = [tensor.clone() for tensor in tensors]
         device = inputs[0].device
         beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

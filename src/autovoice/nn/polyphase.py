@@ -8,6 +8,7 @@ CUDA graph can hold, and whose result is soxr's to the rounding of float32.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -58,6 +59,63 @@ def resampled(samples: Tensor, from_hz: int, to_hz: int, length: int) -> Tensor:
     out = (padded.unfold(-1, rows, step)[..., :frames, :] @ bank).flatten(-2)
     out[..., : edge.shape[1]] += padded[..., reach : reach + len(edge)] @ edge
     return out[..., :length]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which samples of a sound a stretch of it at another rate is made of.
+
+    Args:
+        first, stop: of the sound; what lies outside of it is silence.
+        offset: samples that are made before the stretch begins.
+        length: of the stretch, samples.
+        begins: where among them the sound begins; None where it began before.
+    """
+
+    first: int
+    stop: int
+    offset: int
+    length: int
+    begins: int | None
+
+
+def span_of(from_hz: int, to_hz: int, start: int, stop: int) -> Span:
+    """Return what samples ``start`` to ``stop`` at ``to_hz`` are made of; see ``resampled_span``.
+
+    Raises:
+        ValueError: a rate that is not among ``RATES_HZ``.
+    """
+    if from_hz == to_hz:
+        return Span(start, stop, 0, stop - start, None)
+    bank, _, step = filter_bank(from_hz, to_hz)
+    rows, made = bank.shape
+    reach, frame = (rows - step) // 2, start // made
+    first = frame * step - reach
+    last = (-(-stop // made) - 1) * step - reach
+    begins = -first if frame <= 0 < -(-stop // made) else None
+    return Span(first, last + rows, start - frame * made, stop - start, begins)
+
+
+def resampled_span(samples: Tensor, from_hz: int, to_hz: int, span: Span) -> Tensor:
+    """Change the sample rate of a stretch: what ``resampled`` of the whole sound has there.
+
+    Args:
+        samples: ``[..., span.stop - span.first]`` float32.
+        from_hz, to_hz: two of ``RATES_HZ``.
+        span: what ``span_of`` says of both.
+
+    Shape: ``[..., span.length]``.
+    """
+    if from_hz == to_hz:
+        return samples
+    bank, edge, step = _bank_on(from_hz, to_hz, samples.device)
+    rows, made = bank.shape
+    out = (samples.unfold(-1, rows, step) @ bank).flatten(-2)
+    if span.begins is not None:
+        at = (span.begins - (rows - step) // 2) // step * made
+        heard = samples[..., span.begins : span.begins + len(edge)]
+        out[..., at : at + edge.shape[1]] += heard @ edge
+    return out[..., span.offset : span.offset + span.length]
 
 
 @cache

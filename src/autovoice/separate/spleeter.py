@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from autovoice import weights
+from autovoice.nn import residence, transfer
 from autovoice.nn.overlap_add import overlap_add
 from autovoice.nn.spleeter_unet import STRIDE, SpleeterUNet
 from autovoice.nn.stage import NetworkStage, Smaller
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Rows, through
 from autovoice.separate.base import Progress
 from autovoice.separate.level import active_rms
 from autovoice.separate.spans import resampled_span
@@ -109,7 +110,11 @@ class Spleeter(NetworkStage):
             for low in range(0, audio.channels, 2):
                 pair = slice(low, low + 2)
                 done = _part(progress, low / audio.channels, 2 / audio.channels)
-                self._fill(vocals[pair], samples[pair], rate_hz, gain, done)
+                found = self._filled(samples[pair], rate_hz, gain, done)
+                if audio.channels <= 2:
+                    vocals = found  # itself, and no copy: it may lie on the device as well
+                else:
+                    vocals[pair] = found
         if progress is not None:
             progress(1.0)
         backing = samples - vocals
@@ -118,23 +123,19 @@ class Spleeter(NetworkStage):
             backing=Audio(backing, rate_hz, audio.metadata),
         )
 
-    def _fill(
-        self,
-        vocals: FloatArray,
-        mix: FloatArray,
-        rate_hz: int,
-        gain: float,
-        progress: Progress,
-    ) -> None:
+    def _filled(self, mix: FloatArray, rate_hz: int, gain: float, progress: Progress) -> FloatArray:
         """Separate one or two channels chunk by chunk, blending over the seams."""
         total = -(-mix.shape[1] * RATE_HZ // rate_hz)
-        start = 0
+        vocals, start = np.zeros_like(mix), 0
         while start < total:
             piece, left, stop = self._piece(mix, rate_hz, gain, start, total)
+            if piece.shape == mix.shape and rate_hz == RATE_HZ:
+                return piece
             _blend(vocals, rate_hz, piece, left, Chunk(start, stop, total))
             start = stop
             if start < total:
                 progress(start / total)
+        return vocals
 
     def _piece(
         self, mix: FloatArray, rate_hz: int, gain: float, start: int, total: int
@@ -151,18 +152,36 @@ class Spleeter(NetworkStage):
             right = min(stop + context - HOP_SAMPLES, total)
             cut = resampled_span(mix, rate_hz, RATE_HZ, left, right)
             key, seconds = cut.shape, cut.shape[1] / RATE_HZ
+            run = self._run_whole if start == 0 and stop >= total else self._run
             with contextlib.suppress(Smaller):
                 found = self.batched(
-                    self._run, (cut, gain), key=key, seconds=seconds, shrink=self._shrink
+                    run, (cut, gain), key=key, seconds=seconds, shrink=self._shrink
                 )
                 return found, left, stop
 
     def _run(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
         """Take the vocals out of stretches of one shape in one pass; each comes with its gain."""
-        longest = items[0][0].shape[1]
-        cuts = stacked([cut for cut, _ in items], longest, self.device)
-        gains = sent([gain for _, gain in items], self.device, torch.float32)
-        return list(fetched(self.graphs("separate", self._separated, cuts, gains))[0])
+        return self._pass(items)[0]
+
+    def _run_whole(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
+        """Do the same to whole songs: their vocals stay on the device, for the passes to come."""
+        rows, tensors = self._pass(items)
+        found = [row.copy() for row in rows]
+        if transfer.apart(self.device):
+            for array, tensor in zip(found, tensors, strict=True):
+                residence.keep(array, tensor.clone())
+        return found
+
+    def _pass(self, items: Sequence[tuple[FloatArray, float]]) -> tuple[list[FloatArray], Tensor]:
+        """Return the vocals of stretches of one shape, as arrays and on the device."""
+        cuts = Rows([cut for cut, _ in items], items[0][0].shape[1])
+        gains = Numbers([gain for _, gain in items], torch.float32)
+
+        def work(*tensors: Tensor) -> tuple[Tensor]:
+            return (self._separated(*tensors),)
+
+        done = through(self.graphs, "separate", work, self.device, cuts, gains)
+        return [*done.arrays()[0]], done.tensors[0]
 
     def _separated(self, cuts: Tensor, gains: Tensor) -> Tensor:
         """Take the vocals out of ``[B, C, T]``, one or two channels, under ``[B]`` gains."""

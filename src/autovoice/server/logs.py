@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -35,7 +38,9 @@ def configure(level: str, process: str, stream: IO[str] | None = None) -> None:
         event["process"] = process
         return event
 
-    render = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    # Made once: json.dumps makes an encoder for each line whose options are not its own.
+    encoder = json.JSONEncoder(ensure_ascii=False, default=str)
+    render = structlog.processors.JSONRenderer(serializer=lambda event, **_: encoder.encode(event))
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -56,32 +61,69 @@ def configure(level: str, process: str, stream: IO[str] | None = None) -> None:
         logger.setLevel(logging.NOTSET)
         logger.propagate = name != "uvicorn.access"  # requests are logged with their ids instead
     # Past logging's own records, which cost more than the line: there is one for each request.
+    out = _Out(handler)
     structlog.configure(
         processors=[*_SHARED, named, render],
-        logger_factory=lambda *names: _Lines(handler, *names),
+        logger_factory=lambda *names: _Lines(out, *names),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
 
 
-class _Lines:
-    """What structlog writes to: whole lines of the same stream as logging's own."""
+class _Out:
+    """Whole lines to the same stream as logging's own.
 
-    def __init__(self, handler: logging.StreamHandler[Any], name: str = "") -> None:
-        self._handler, self.name = handler, name
+    What an event loop logs while it turns once is written in one go at its end: a write for each
+    of a hundred requests that are answered together costs as much as the answers.
+    """
+
+    def __init__(self, handler: logging.StreamHandler[Any]) -> None:
+        self._handler = handler
+        self._lock = handler.lock or threading.RLock()  # that of logging's own lines
+        self._waiting: list[str] = []
+        atexit.register(self.write)
+
+    def add(self, line: str) -> None:
+        """Write a line: now, or in an event loop before it waits again."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.write(line)
+            return
+        with self._lock:
+            self._waiting.append(line)
+            is_first = len(self._waiting) == 1
+        if is_first:
+            loop.call_soon(self.write)
+
+    def write(self, *lines: str) -> None:
+        """Write lines, after those that wait."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            text = "".join(f"{line}\n" for line in (*waiting, *lines))
+            if not text:
+                return
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+                self._handler.stream.write(text)
+                self._handler.stream.flush()
+
+
+class _Lines:
+    """What structlog writes to; errors do not wait, as the process may be about to end."""
+
+    def __init__(self, out: _Out, name: str = "") -> None:
+        self._out, self.name = out, name
 
     def msg(self, line: str) -> None:
         """Write a line."""
-        self._handler.acquire()
-        try:
-            self._handler.stream.write(line + "\n")
-            self._handler.stream.flush()
-        except (OSError, ValueError):  # nobody reads any more
-            return
-        finally:
-            self._handler.release()
+        self._out.add(line)
 
-    debug = info = warning = error = critical = exception = msg
+    def failed(self, line: str) -> None:
+        """Write a line at once."""
+        self._out.write(line)
+
+    debug = info = warning = msg
+    error = critical = exception = failed
 
 
 class LogWriter:

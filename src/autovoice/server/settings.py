@@ -46,6 +46,8 @@ class Settings(BaseModel):
         workers: engine processes. Default 1.
         devices: where they run, handed out in turn. Default ``("auto",)``.
         vram_bytes: cap on GPU memory per worker, bytes or text such as ``4G``.
+        warm_up_s: lengths of songs that a worker converts when it loads: on a GPU what first calls
+            of such lengths would have to wait for, graphs are then captured. Default one of 1 s.
         data_dir: database, files, voices and logs.
         database_url: SQLAlchemy URL. Default: a SQLite file in ``data_dir``.
         engine: ``real``, or ``fake`` of fixed speed, for load tests.
@@ -71,6 +73,8 @@ class Settings(BaseModel):
         grace_s: between the request to stop and the end. Default 20.
         receive_idle_s, receive_s: longest silence within a body, and its longest time in all.
         header_s: longest time for the head of a request.
+        send_idle_s: in which whoever asked has to read 48 kB of an answer, or all that is left.
+            Default 60.
         quotas: per key.
         log_level, log_format: ``json`` for programs, ``text`` for people.
         traces_endpoint: where spans are sent by OTLP over HTTP, such as
@@ -85,6 +89,7 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=0, le=64)] = 1
     devices: tuple[Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")], ...] = ("auto",)
     vram_bytes: str | int | None = None
+    warm_up_s: tuple[Annotated[float, Field(gt=0, le=600)], ...] = (1.0,)
     data_dir: Path
     database_url: str | None = Field(default=None, repr=False)
     engine: Literal["real", "fake"] = "real"
@@ -109,6 +114,7 @@ class Settings(BaseModel):
     receive_idle_s: Positive = 20.0
     receive_s: Positive = 900.0
     header_s: Positive = 10.0
+    send_idle_s: Positive = 60.0
     quotas: Quotas = Quotas()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"

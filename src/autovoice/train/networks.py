@@ -17,10 +17,8 @@ from autovoice.nn.speaker_judge import SpeakerJudge
 from autovoice.nn.style_encoder import StyleEncoder
 from autovoice.nn.whisper_encoder import WhisperEncoder
 from autovoice.nn.whisper_mel import WhisperMel
-from autovoice.train.perturb import disguise
+from autovoice.train.hearing import heard
 
-CONTENT_LAYERS = (4, 6)
-LAST_POSITION = 1_000
 Tensors = Mapping[str, Tensor]
 
 
@@ -64,16 +62,7 @@ class Networks(nn.Module):
 
     def content(self, audio: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Listen for words, ``[B, S] -> [B, 1024, F]``; disguised when a generator is given."""
-        mel = self.whisper_mel(self.to_16k(audio))
-        position = None
-        if generator is not None:
-            mel = disguise(mel, generator)
-            # The recogniser knows where in its window a frame lies; in use that is anywhere.
-            position = torch.randint(
-                0, LAST_POSITION, (len(mel),), generator=generator, device=mel.device
-            )
-        layers = self.whisper(mel, CONTENT_LAYERS, first_position=position)
-        return torch.cat(layers, dim=2).transpose(1, 2)
+        return heard(self.whisper, self.whisper_mel(self.to_16k(audio)), generator)
 
     def embed(self, reference: Tensor) -> Tensor:
         """Embed a reference for the style encoder, ``[B, R] -> [B, 256]`` unit length."""

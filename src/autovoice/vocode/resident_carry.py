@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autovoice.nn.overlap_add import overlap_add
 from autovoice.nn.stage import NetworkStage
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Rows, through
 from autovoice.types import FloatArray, Pitch
 from autovoice.vocode.differential import (
     BLOCK_HOPS,
@@ -88,12 +88,16 @@ class ResidentCarry(NetworkStage):
         length, hops = len(pairs[0].source), len(pairs[0].f0_hz)
         sounds = [pair.source for pair in pairs] + [pair.converted for pair in pairs]
         numbers = [pair.gain for pair in pairs] + [pair.strength for pair in pairs]
-        tensors = (
-            stacked(sounds, length, self.device),
-            stacked([pair.f0_hz for pair in pairs], hops, self.device),
-            sent(numbers, self.device, torch.float32),
+        parts = (
+            Rows(sounds, length),
+            Rows([pair.f0_hz for pair in pairs], hops),
+            Numbers(numbers, torch.float32),
         )
-        return list(fetched(self.graphs("carry", carried, *tensors))[0])
+
+        def work(*tensors: Tensor) -> tuple[Tensor]:
+            return (carried(*tensors),)
+
+        return list(through(self.graphs, "carry", work, self.device, *parts).arrays()[0])
 
 
 def carried(sounds: Tensor, f0_hz: Tensor, numbers: Tensor) -> Tensor:

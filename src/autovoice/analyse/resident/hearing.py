@@ -25,7 +25,7 @@ from autovoice.nn.lanes import Lanes
 from autovoice.nn.polyphase import can_resample, resampled
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.swift_f0 import SwiftF0Network
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Rows, through
 from autovoice.types import Audio, Curve, FloatArray, Pitch
 
 LISTEN_HZ, MODEL_HZ = swift_f0.SAMPLE_RATE_HZ, mel24k.SAMPLE_RATE_HZ
@@ -123,25 +123,25 @@ class Hearing(NetworkStage):
         """Hear vocals of one length in ticks, channels and rate in one pass."""
         _, ticks, rate_hz = items[0]
         rows = [samples for samples, _, _ in items]
-        vocals = stacked(rows, -(-ticks * rate_hz // TICKS_PER_S), self.device)
+        vocals = Rows(rows, -(-ticks * rate_hz // TICKS_PER_S))
         lengths = [
             resampled_length(row.shape[1], rate_hz, to_hz)
             for to_hz in (LISTEN_HZ, MODEL_HZ)
             for row in rows
         ]
         work = partial(self._heard, ticks=ticks, rate_hz=rate_hz)
-        name, ends = f"hear {ticks} {rate_hz}", sent(lengths, self.device, torch.int64)
-        found = fetched(*self.graphs.several(name, work, vocals, ends.view(2, -1)))
+        name, ends = f"hear {ticks} {rate_hz}", Numbers(lengths, torch.int64)
+        found = through(self.graphs, name, work, self.device, vocals, ends).arrays()
         return [tuple(values[row] for values in found) for row in range(len(rows))]
 
     def _heard(
         self, vocals: Tensor, ends: Tensor, *, ticks: int, rate_hz: int
     ) -> tuple[Tensor, ...]:
-        """Hear a batch, ``[B, C, T]`` whose mono ends at ``[2, B]`` samples of the two rates."""
+        """Hear a batch, ``[B, C, T]`` whose mono ends at ``[2 B]`` samples of the two rates."""
         mono = vocals.mean(1)
         at_16k, at_24k = (
             _cut(resampled(mono, rate_hz, to_hz, ticks * to_hz // TICKS_PER_S), end)
-            for to_hz, end in zip((LISTEN_HZ, MODEL_HZ), ends, strict=True)
+            for to_hz, end in zip((LISTEN_HZ, MODEL_HZ), ends.view(2, -1), strict=True)
         )
         # What needs no pitch goes beside it.
         beside = self._lanes.fork(mono.device)

@@ -106,6 +106,18 @@ class Batcher:
                 self._calls[priority] -= 1
                 self._changed.notify_all()
 
+    @contextlib.contextmanager
+    def patient(self, wait_ms: float) -> Iterator[None]:
+        """Wait so long for calls that are open to join a batch, meanwhile."""
+        with self._changed:
+            usual, self.max_wait_ms = self.max_wait_ms, wait_ms
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.max_wait_ms = usual
+                self._changed.notify_all()
+
     def stop(self) -> None:
         """Let the thread end once nothing waits, instead of after a while."""
         with self._changed:
@@ -225,7 +237,8 @@ class Batcher:
         """Return how long to wait for others that could join; 0 when none will."""
         if not batch or batch[0].key is None or len(batch) >= self._most(batch[0]):
             return 0.0
-        others_wait = len(self._queue) > len(batch)
+        # What is alike but beyond a power of two holds nobody up: it may fill the next one.
+        others_wait = self._queue.holds_other(batch[0])
         priority = batch[0].call.priority  # live sound does not wait for songs
         if others_wait or self._calls[priority] <= self._queue.requests(priority):
             return 0.0

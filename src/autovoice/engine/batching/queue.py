@@ -57,6 +57,10 @@ class FairQueue:
         """Return how many requests of a priority have something waiting."""
         return len(self._waiting[priority])
 
+    def holds_other(self, head: Job) -> bool:
+        """Tell whether a job waits that cannot share a batch with ``head``."""
+        return any(job is not head and job.key != head.key for job in self._all())
+
     def push(self, job: Job) -> None:
         """Put a job at the end of its request's own line."""
         self._waiting[job.call.priority].setdefault(job.call, deque()).append(job)

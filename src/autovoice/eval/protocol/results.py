@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from autovoice.errors import InputError
 from autovoice.eval.card import FORMAT
 from autovoice.eval.protocol.columns import COLUMNS, Row, badness, value
 from autovoice.eval.protocol.pairs import GROUPS
 from autovoice.eval.report.template import write_text
+from autovoice.eval.stored import Stored
 
 CSV_FILE, JSON_FILE = "results.csv", "results.json"
+STORED = Stored(JSON_FILE, FORMAT, "pair", ("key", "source", "target"))
+read = STORED.read
 HEAD = ("source", "target", "kind", "group", "language", "semitones", "audio_seconds", "error")
 # Transcripts belong to whoever sang: they stay in rows.jsonl and in the cards.
 PRIVATE = ("words",)
@@ -118,8 +118,7 @@ def write(found: Mapping[str, Any], folder: Path) -> None:
     Raises:
         ResourceError: the folder cannot be written.
     """
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(folder / JSON_FILE, text + "\n")
+    STORED.write(found, folder)
     write_text(folder / CSV_FILE, csv_text(found["pairs"]))
 
 
@@ -133,49 +132,3 @@ def csv_text(rows: Sequence[Row]) -> str:
         head = ("" if row.get(key) is None else row[key] for key in HEAD)
         writer.writerow([*head, *figures])
     return stream.getvalue()
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read the ``results.json`` of an earlier run; a folder stands for the one in it.
-
-    Raises:
-        InputError: it is missing, no results, or of figures that meant something else.
-    """
-    file = path / JSON_FILE if path.is_dir() else path
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{file}: found no results ({error}); expected a {JSON_FILE}") from error
-    if (
-        not isinstance(found, dict)
-        or not isinstance(found.get("pairs"), list)
-        or not isinstance(found.get("about", {}), dict)
-    ):
-        raise InputError(f"{file}: found no list of pairs; expected a {JSON_FILE} of this command")
-    if found.get("format") != FORMAT:
-        raise InputError(
-            f"{file}: found figures of format {found.get('format')}, expected {FORMAT}: "
-            "their meaning has changed since; run the earlier version's protocol again"
-        )
-    for number, row in enumerate(found["pairs"], start=1):
-        if not _is_row(row):
-            raise InputError(
-                f"{file}: pair {number}: found no key, source, target and figures (numbers or "
-                f"null); expected a {JSON_FILE} of this command, unchanged"
-            )
-    return found
-
-
-def _is_row(row: object) -> bool:
-    """Tell whether a row has what a comparison reads; one that failed has no figures."""
-    if not isinstance(row, dict):
-        return False
-    named = all(isinstance(row.get(key), str) for key in ("key", "source", "target"))
-    figures = row.get("figures", {} if row.get("error") else None)
-    return named and isinstance(figures, dict) and all(map(_is_figure, figures.values()))
-
-
-def _is_figure(found: object) -> bool:
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
-        return found is None
-    return isfinite(found)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from autovoice.errors import InputError
-from autovoice.eval.report.template import write_text
+from autovoice.eval.stored import Stored
 from autovoice.eval.stress.columns import BY_KEY, COLUMNS, Column
 
 FILE = "stress.json"
 # Bumped when a figure changes its meaning, so that old results are not compared unawares.
 FORMAT = 1
+STORED = Stored(FILE, FORMAT, "place", ("name", "sha256"))
+read, write = STORED.read, STORED.write
 WORST = 3
 Row = Mapping[str, Any]
 
@@ -78,43 +76,6 @@ def faults(row: Row, count: int = 3) -> list[tuple[Column, float]]:
     return sorted(found, key=lambda each: -each[0].error(each[1]) / each[0].noticed)[:count]
 
 
-def write(found: Mapping[str, Any], folder: Path) -> Path:
-    """Write ``stress.json``, whole or not at all; never NaN.
-
-    Raises:
-        ResourceError: the folder cannot be written.
-    """
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
-    return write_text(folder / FILE, text + "\n")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read the ``stress.json`` of an earlier run; a folder stands for the one in it.
-
-    Raises:
-        InputError: it is missing, something else, or of figures that meant something else.
-    """
-    file = path / FILE if path.is_dir() else path
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{file}: found no results ({error}); expected a {FILE}") from error
-    if not isinstance(found, dict) or not isinstance(found.get("places"), list):
-        raise InputError(f"{file}: found no list of places; expected a {FILE} of this command")
-    if found.get("format") != FORMAT:
-        raise InputError(
-            f"{file}: found figures of format {found.get('format')}, expected {FORMAT}: "
-            "their meaning has changed since; run the earlier version again"
-        )
-    for number, row in enumerate(found["places"], start=1):
-        if not _is_row(row):
-            raise InputError(
-                f"{file}: place {number}: found no name, sha256 and figures (numbers or null); "
-                f"expected a {FILE} of this command, unchanged"
-            )
-    return found
-
-
 def _worst(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     found = {}
     for column in COLUMNS:
@@ -131,18 +92,3 @@ def _explained(row: Row) -> dict[str, Any]:
         "trouble": row["trouble"],
         "faults": {column.measure.key: value for column, value in faults(row)},
     }
-
-
-def _is_row(row: object) -> bool:
-    """Tell whether a row has what a comparison reads; one that failed has no figures."""
-    if not isinstance(row, dict):
-        return False
-    named = all(isinstance(row.get(key), str) for key in ("name", "sha256"))
-    figures = row.get("figures", {} if row.get("error") else None)
-    return named and isinstance(figures, dict) and all(map(_is_figure, figures.values()))
-
-
-def _is_figure(found: object) -> bool:
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
-        return found is None
-    return isfinite(found)

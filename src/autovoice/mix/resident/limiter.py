@@ -39,7 +39,7 @@ def block_peaks(sound: Tensor, inside: Tensor) -> Tensor:
 
     Shape: ``[B, ceil(T / 16)]``.
     """
-    filters = _on(sound.device)
+    filters = filters_on(sound.device)
     peaks = wave_peaks(F.pad(sound.flatten(0, 1), (REACH, REACH)), filters)
     highest = peaks.view(sound.shape).amax(1) * inside
     whole = F.pad(highest, (0, -sound.shape[2] % BLOCK_SAMPLES))
@@ -47,7 +47,8 @@ def block_peaks(sound: Tensor, inside: Tensor) -> Tensor:
 
 
 @cache
-def _on(device: torch.device) -> Tensor:
+def filters_on(device: torch.device) -> Tensor:
+    """Keep what finds the wave between samples on a device: graphs read it where it lies."""
     return between_filters().to(device)
 
 
@@ -77,7 +78,7 @@ def envelope(peaks: Tensor, lengths: Tensor, sample_rate_hz: int, target_dbtp: f
     quiet = 10 ** (target_dbtp / 20)
     needed = 20 * torch.log10(peaks.double().clamp_min(quiet)) - target_dbtp
     reach = max(round(LOOK_AHEAD_S * sample_rate_hz / BLOCK_SAMPLES), 1)
-    window = _window(reach, peaks.device)
+    window = window_on(reach, peaks.device)
     places = torch.arange(-reach, peaks.shape[1] + reach, device=peaks.device)
     here = places[reach:-reach]
     slope = (RELEASE_DB_PER_S * BLOCK_SAMPLES / sample_rate_hz) * here.double()
@@ -91,7 +92,7 @@ def envelope(peaks: Tensor, lengths: Tensor, sample_rate_hz: int, target_dbtp: f
 
 
 @cache
-def _window(reach: int, device: torch.device) -> Tensor:
+def window_on(reach: int, device: torch.device) -> Tensor:
     """Keep the smoothing window on a device: graphs read it where it lies."""
     window = np.hanning(2 * reach + 3)[1:-1]
     return torch.from_numpy(window / window.sum()).to(device)

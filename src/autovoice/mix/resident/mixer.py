@@ -1,4 +1,4 @@
-"""Mix on a device: songs of one length in one pass, replayed as a graph."""
+"""Mix on a device: short songs of one length in one pass, longer ones block by block."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from autovoice.mix.limiter import MARGIN_DB, PASSES
 from autovoice.mix.loudness import LEAST_WEIGHTED_RATE_HZ, step_samples
 from autovoice.mix.mixer import Mixdown, MixOptions, check_match
 from autovoice.mix.resident.limiter import block_peaks, bounded, reduced
+from autovoice.mix.resident.long import BlockMixer
 from autovoice.mix.resident.placing import Manner, placed
 from autovoice.nn.polyphase import can_resample, resampled
-from autovoice.nn.stage import NetworkStage
-from autovoice.nn.transfer import fetched, sent, stacked
+from autovoice.nn.transfer import Numbers, Rows, fetched, through, uploaded
 from autovoice.types import Audio, FloatArray, Stems
 
 # What is longer is mixed block by block, so that memory does not grow with a song.
-LONGEST_S = 30.0
+WHOLE_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Song:
     ceiling_dbtp: float
 
 
-class ResidentMixer(NetworkStage):
+class ResidentMixer(BlockMixer):
     """Put converted vocals into their songs, all on one device.
 
     The result is that of ``mix.mixdown``, to about -120 dB of it.
@@ -44,20 +44,20 @@ class ResidentMixer(NetworkStage):
         device: ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
-    exact = True
-    longest_s = LONGEST_S
+    whole_s = WHOLE_S
 
     def limit_pass(self, seconds: float) -> None:
-        """Leave what is longer to the plain stages."""
-        self.longest_s = min(self.longest_s, seconds)
+        """Mix what is longer block by block, in blocks that fit."""
+        super().limit_pass(seconds)
+        self.whole_s = min(self.whole_s, seconds)
 
     def fits(self, converted: Audio, stems: Stems) -> bool:
-        """Tell whether a song can be mixed so: up to 30 s, at a usual rate, with all of a vocal."""
+        """Tell whether a song can be mixed so: at a usual rate, with all of a vocal."""
         rate_hz = stems.vocals.sample_rate_hz
         known = can_resample(converted.sample_rate_hz, rate_hz)
         usual = known and rate_hz >= LEAST_WEIGHTED_RATE_HZ and stems.vocals.channels > 0
         seconds = stems.vocals.seconds
-        return usual and 0 < seconds <= self.longest_s and converted.seconds >= seconds
+        return usual and 0 < seconds <= converted.seconds
 
     def mixdown(self, converted: Audio, stems: Stems, options: MixOptions | None = None) -> Mixdown:
         """Return the mix and the vocal alone; see ``mix.mixdown``.
@@ -68,16 +68,19 @@ class ResidentMixer(NetworkStage):
         check_match(stems.vocals, stems.backing)
         if not self.fits(converted, stems):
             raise InputError(
-                f"mix: found {stems.vocals.seconds:.1f} s at {stems.vocals.sample_rate_hz} Hz, "
-                f"expected up to {self.longest_s:g} s at a usual rate and as much converted"
+                f"mix: found {stems.vocals.seconds:.1f} s at {stems.vocals.sample_rate_hz} Hz and "
+                f"{converted.seconds:.1f} s converted, expected a usual rate and as much converted"
             )
-        song = self.song(converted, stems, options or MixOptions())
+        options, tags = options or MixOptions(), stems.backing.metadata
         rate_hz, length = stems.vocals.sample_rate_hz, stems.vocals.length_samples
+        if stems.vocals.seconds > self.whole_s:
+            mix, vocal = self.mix_blocks(converted, stems, options)
+            return Mixdown(mix=Audio(mix, rate_hz, tags), vocal=Audio(vocal, rate_hz, tags))
+        song = self.song(converted, stems, options)
         steps = -(-length // step_samples(rate_hz))
         key = (steps, len(song.converted), song.vocals.shape[0], song.converted_hz, song.manner,
                song.ceiling_dbtp)  # fmt: skip
         mix, vocal = self.batched(self._run, song, key=key, seconds=stems.vocals.seconds)
-        tags = stems.backing.metadata
         return Mixdown(mix=Audio(mix, rate_hz, tags), vocal=Audio(vocal, rate_hz, tags))
 
     @staticmethod
@@ -97,34 +100,37 @@ class ResidentMixer(NetworkStage):
         counts = [song.vocals.shape[1] for song in songs]
         whole = -(-counts[0] // step) * step
         longest = max(len(song.converted) for song in songs)
-        lengths = sent(counts, self.device, torch.int64)
-        tensors = (
-            stacked([song.converted for song in songs], longest, self.device),
-            stacked([song.vocals for song in songs], whole, self.device),
-            stacked([song.backing for song in songs], whole, self.device),
-            lengths,
+        parts = (
+            Rows([song.converted for song in songs], longest),
+            Rows([song.vocals for song in songs], whole),
+            Rows([song.backing for song in songs], whole),
+            Numbers(counts, torch.int64),
         )
 
         def work(*tensors: Tensor) -> tuple[Tensor, Tensor]:
-            return mixed(*tensors, converted_hz=hz[0], manner=first.manner,
-                          ceiling_dbtp=first.ceiling_dbtp)  # fmt: skip
+            return mixed(
+                *tensors,
+                converted_hz=hz[0], manner=first.manner, ceiling_dbtp=first.ceiling_dbtp,
+            )  # fmt: skip
 
         name = f"mix {hz} {first.manner} {first.ceiling_dbtp}"
-        sound, highest = self.graphs.several(name, work, *tensors)
-        both, found = fetched(sound, highest)
-        again = self._again(sound, highest, found, lengths, first)
+        done = through(self.graphs, name, work, self.device, *parts)
+        both, found = done.arrays()
+        sound, highest = done.tensors
+        again = self._again(sound, highest, found, counts, first)
         both = both if again is None else again
         cut = [both[:, row, :, :count].copy() for row, count in enumerate(counts)]
         return [(pair[0], pair[1]) for pair in cut]
 
     def _again(
-        self, sound: Tensor, highest: Tensor, found: FloatArray, lengths: Tensor, song: Song
+        self, sound: Tensor, highest: Tensor, found: FloatArray, counts: Sequence[int], song: Song
     ) -> FloatArray | None:
         """Limit again what is over the ceiling after one pass, which is rare; None: nothing is."""
         ceiling, hz = 10 ** (song.ceiling_dbtp / 20), song.manner.rate_hz
         if found.max() <= ceiling:
             return None
-        twice, flat, top = torch.cat([lengths, lengths]), sound.flatten(0, 1), highest.flatten()
+        (twice,) = uploaded(self.device, Numbers([*counts, *counts], torch.int64))
+        flat, top = sound.flatten(0, 1), highest.flatten()
         inside = _inside(twice, flat.shape[2])
         for _ in range(PASSES - 1):
             over = top > ceiling

@@ -54,7 +54,7 @@ class Capacity:
             ApiError: 503 with the time to try again.
         """
         age_s = self._clock() - self._at
-        if age_s > FRESH_S and self._reading is None:
+        if age_s > FRESH_S and not self.is_reading:
             self._reading = asyncio.create_task(self._read())
         if age_s > FULL_S and self._reading is not None:
             await asyncio.shield(self._reading)
@@ -66,6 +66,11 @@ class Capacity:
                 retry_s=5,
                 close=True,
             )
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the number of jobs is being read."""
+        return self._reading is not None
 
     @contextlib.contextmanager
     def coming(self) -> Iterator[None]:

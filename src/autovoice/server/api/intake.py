@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+import structlog
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
@@ -15,9 +16,11 @@ from autovoice.errors import AutoVoiceError, InputError
 from autovoice.server.api.errors import ApiError
 from autovoice.server.api.receive import Form, Upload
 from autovoice.server.api.service import Service
+from autovoice.server.database import DatabaseUnavailable
 from autovoice.server.filetable import StoredFile
 from autovoice.server.jobs import Job, NewJob
 
+log = structlog.get_logger(__name__)
 # Retention counts in hours at least: the time of the last use need not be finer than this.
 TOUCH_S = 60.0
 _KEY = re.compile(r"[\x21-\x7e]{1,190}\Z")
@@ -53,16 +56,17 @@ async def store_upload(service: Service, owner: str, upload: Upload) -> StoredFi
 
     Raises:
         UnsupportedAudio, InputError: it is not audio, or claims to be too long.
+        DatabaseUnavailable: it could not be entered.
     """
-    async with service.probing:
-        try:
+    try:
+        async with service.probing:
             seconds = await run_in_threadpool(_look, service, upload)
-        except BaseException:
-            await run_in_threadpool(service.store.remove, upload.received.path)
-            raise
-    return await run_in_threadpool(
-        service.files.add, owner, upload.received, upload.name, seconds, service.clock()
-    )
+        return await run_in_threadpool(
+            service.files.add, owner, upload.received, upload.name, seconds, service.clock()
+        )
+    except BaseException:
+        await run_in_threadpool(service.store.remove, upload.received.path)
+        raise
 
 
 def _look(service: Service, upload: Upload) -> float | None:
@@ -97,7 +101,11 @@ async def submit(service: Service, new: NewJob, files: Sequence[StoredFile]) -> 
 
 
 async def discard(service: Service, files: Sequence[StoredFile]) -> None:
-    """Remove stored files that no job came to need."""
+    """Remove stored files that no job came to need; with the database away, retention does."""
     for one in files:
-        await run_in_threadpool(service.files.remove, one.id)
-        await run_in_threadpool(service.store.remove, one.path)
+        try:
+            await run_in_threadpool(service.files.remove, one.id)
+        except DatabaseUnavailable as error:
+            log.warning("a file stays until its time is over", file=one.id, problem=str(error))
+        else:
+            await run_in_threadpool(service.store.remove, one.path)

@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import chain
 
 from autovoice.server.api.schemas import job_body
 from autovoice.server.jobs import JobNotFound, JobTable
@@ -30,8 +31,7 @@ class Looks:
     def __init__(self, table: JobTable, reader: Executor) -> None:
         self._table, self._reader = table, reader
         self._kept: OrderedDict[str, tuple[int, Look]] = OrderedDict()
-        self._asked: dict[str, None] = {}
-        self._next: asyncio.Future[Mapping[str, Look]] | None = None
+        self._asked: dict[str, list[asyncio.Future[Look | None]]] = {}
         self._running: asyncio.Task[None] | None = None
 
     async def get(self, job_id: str, owner: str) -> bytes:
@@ -41,15 +41,11 @@ class Looks:
             JobNotFound: there is none, or it is another's.
             DatabaseUnavailable: it cannot be read now.
         """
-        self._asked[job_id] = None
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-            # Whoever asked may have gone away before an error came: then nobody looks at it.
-            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
-        future = self._next
+        future: asyncio.Future[Look | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(job_id, []).append(future)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        found = (await asyncio.shield(future)).get(job_id)
+        found = await future
         if found is None or found[0] != owner:
             raise JobNotFound(f"no job {job_id[:60]!r} was found; GET /api/v1/jobs lists yours")
         return found[1]
@@ -57,12 +53,20 @@ class Looks:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while (future := self._next) is not None:
-                ids, self._asked, self._next = list(self._asked), {}, None
+            while self._asked:
+                asked, self._asked = self._asked, {}
                 try:
-                    future.set_result(await loop.run_in_executor(self._reader, self._read, ids))
+                    found = await loop.run_in_executor(self._reader, self._read, list(asked))
                 except Exception as error:  # told to everybody who asked
-                    future.set_exception(error)
+                    for future in chain.from_iterable(asked.values()):
+                        if not future.done():  # whoever asked may have gone away
+                            future.set_exception(error)
+                    continue
+                for job_id, futures in asked.items():
+                    look = found.get(job_id)
+                    for future in futures:
+                        if not future.done():
+                            future.set_result(look)
         finally:
             self._running = None
 

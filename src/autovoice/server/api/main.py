@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from autovoice.server import child, logs
 from autovoice.server.api.app import make_app
-from autovoice.server.api.deadline import DeadlineProtocol
+from autovoice.server.api.deadline import DeadlineProtocol, StreamProtocol
 from autovoice.server.api.service import Service
 from autovoice.server.database import Database
 from autovoice.server.files import raise_file_limit
@@ -74,8 +74,8 @@ def main() -> int:
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=DeadlineProtocol.within(settings.header_s),
-        ws="websockets-sansio",
+        http=DeadlineProtocol.within(settings.header_s, settings.send_idle_s),
+        ws=StreamProtocol.within(settings.send_idle_s),
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
         log_config=None,

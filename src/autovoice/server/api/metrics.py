@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 
 from autovoice import __version__
 from autovoice.engine.devices import GpuReading, gpu_readings
+from autovoice.server.api.readiness import all_ok, checks_of
 from autovoice.server.database import DatabaseUnavailable
 from autovoice.server.jobs import tallies
 from autovoice.server.jobs.presence import present
@@ -98,13 +99,20 @@ class Metrics:
             "autovoice_stream_underruns", "Chunks that came out later than real time.",
             registry=self.registry,
         )  # fmt: skip
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_Stored(service))
 
     def told(self, route: str, method: str, status: int, seconds: float, rejection: str) -> None:
         """Count one request."""
         method = method if method in {"GET", "POST", "DELETE", "HEAD", "OPTIONS"} else "other"
-        self.requests.labels(route, method, str(status)).inc()
-        self.request_seconds.labels(route, method).observe(seconds)
+        series = self._series.get((route, method, status))
+        if series is None:  # found once: looking for labels costs more than counting
+            series = self._series[route, method, status] = (
+                self.requests.labels(route, method, str(status)),
+                self.request_seconds.labels(route, method),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
         if rejection:
             self.rejections.labels(rejection).inc()
 
@@ -130,6 +138,9 @@ class _Stored(Collector):
         )
         yield GaugeMetricFamily(
             "autovoice_disk_free_bytes", "Of the data folder.", float(service.store.free_bytes())
+        )
+        yield GaugeMetricFamily(
+            "autovoice_ready", "1 while /health/ready says so.", float(all_ok(checks_of(service)))
         )
         try:
             yield from self._database()
@@ -172,13 +183,20 @@ class _Stored(Collector):
 def _counters(rows: list[tuple[str, str, float, int, float]]) -> Iterator[Metric]:
     submitted = CounterMetricFamily("autovoice_jobs_submitted", "Accepted.", labels=["kind"])
     finished = CounterMetricFamily("autovoice_jobs_finished", "Ended.", labels=["kind", "outcome"])
+    errors = CounterMetricFamily(
+        "autovoice_job_errors", "Of each attempt; out_of_resources: memory or disk.",
+        labels=["kind", "code"],
+    )  # fmt: skip
     for name, label, _bound, count, _total in rows:
         if name == tallies.SUBMITTED:
             submitted.add_metric([label], count)
         if name == tallies.FINISHED:
             finished.add_metric(label.split("|"), count)
+        if name == tallies.ERRORS:
+            errors.add_metric(label.split("|"), count)
     yield submitted
     yield finished
+    yield errors
 
 
 def _histograms(rows: list[tuple[str, str, float, int, float]]) -> Iterator[Metric]:

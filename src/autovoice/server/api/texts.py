@@ -191,7 +191,11 @@ def _store(service: Service, owner: str, text: str) -> StoredFile:
     with service.store.receive() as part:
         part.write(text.encode("utf-8"))
         received = part.keep()
-    return service.files.add(owner, received, "text.txt", None, service.clock())
+    try:
+        return service.files.add(owner, received, "text.txt", None, service.clock())
+    except BaseException:
+        service.store.remove(received.path)
+        raise
 
 
 def _excerpt(text: str) -> str:

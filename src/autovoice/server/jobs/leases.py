@@ -33,6 +33,7 @@ from autovoice.server.tables import jobs, workers
 
 # After an error that may pass, wait so long before the next attempt, times two for each.
 RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+WORKER_LOST = "worker_lost"
 
 
 class LeaseDesk:
@@ -68,6 +69,8 @@ class LeaseDesk:
                 job = _next(connection, now)
                 if job is None:
                     return None
+                if job.state == RUNNING:  # nobody saw its worker end
+                    tallies.count(connection, tallies.ERRORS, f"{job.kind}|{WORKER_LOST}")
                 if not self._given_up(connection, job, now):
                     return self._taken(connection, job, worker, now + lease_s)
 
@@ -78,7 +81,7 @@ class LeaseDesk:
             return True
         if job.stalled >= self.attempts:
             told = job.error or {
-                "code": "worker_lost",
+                "code": WORKER_LOST,
                 "message": f"{job.stalled} workers ended over this job without a step forward; "
                 "the song or the machine is at fault, not the queue",
             }
@@ -201,6 +204,7 @@ class LeaseDesk:
         with self.database.write() as connection:
             job = self._mine(connection, lease)
             error = {"code": code, "message": message}
+            tallies.count(connection, tallies.ERRORS, f"{job.kind}|{code}")
             if job.cancel_requested:
                 self._end(connection, job, CANCELLED, now, ())
             elif may_pass and job.stalled < self.attempts:
@@ -236,6 +240,7 @@ class LeaseDesk:
                 select(jobs).where(jobs.c.worker == worker, jobs.c.state == RUNNING)
             ).all()
             for row in rows:
+                tallies.count(connection, tallies.ERRORS, f"{row.kind}|{WORKER_LOST}")
                 _back(connection, job_of(row), self.clock())
             return len(rows)
 

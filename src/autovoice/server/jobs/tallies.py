@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from autovoice.server.jobs.records import Observation
 from autovoice.server.tables import tallies, usage
 
-SUBMITTED, FINISHED = "jobs_submitted", "jobs_finished"
+SUBMITTED, FINISHED, ERRORS = "jobs_submitted", "jobs_finished", "job_errors"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 # The upper bound of the last bucket; databases have no infinity that travels well in JSON.

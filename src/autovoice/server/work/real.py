@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autovoice.errors import InputError, VoiceError
 from autovoice.server.files import FileStore, folder_bytes
 from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outcome
@@ -19,7 +17,7 @@ from autovoice.server.voicebank import VoiceBank
 from autovoice.server.work.pieces import FolderPieces
 from autovoice.server.work.runner import Desk, StickyDeviceError, Task, listener
 from autovoice.server.work.speech import say_by_engine
-from autovoice.types import Audio, FloatArray
+from autovoice.types import Audio
 from autovoice.voices.file import write_whole
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from autovoice.voices import Encoders, Voice
 
 PREVIEW_S = 6.0
-WARM_HZ, WARM_PITCH_HZ = 24_000, 180.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ class EngineRunner:
         self._given = engine
 
     def load(self) -> None:
-        """Fetch missing weights; convert a tone and say a word, which brings all models in."""
+        """Fetch missing weights; convert tones and say a word, which brings all models in."""
         if self._given is None:
             from autovoice import weights
             from autovoice.engine import Engine
@@ -81,7 +78,8 @@ class EngineRunner:
             needed = dict.fromkeys((*weights.needed_by("convert"), *weights.needed_by("speak")))
             weights.pull([name for name in needed if weights.status(name).state != "ready"])
             self._given = Engine(self.device, self._settings.vram_bytes)
-            self._given.convert((_tone(), WARM_HZ), "kumo", semitones=0)
+            # A worker does one job at a time: batches of one are all that comes.
+            self._given.warm_up(self._settings.warm_up_s or (1.0,), most=1)
             self._given.speak("Hello.", "kumo")
         self.device = self._engine.device
 
@@ -229,13 +227,6 @@ def is_sticky(error: RuntimeError, device: str) -> bool:
     words = str(error)
     out_of_memory = "out of memory" in words and "CUDA error" not in words
     return device.startswith("cuda") and "CUDA" in words and not out_of_memory
-
-
-def _tone() -> FloatArray:
-    """Return 1.2 s of a sawtooth, which all stages take for a voice, ``[T]``."""
-    phase = np.arange(int(1.2 * WARM_HZ)) * WARM_PITCH_HZ / WARM_HZ
-    tone: FloatArray = (0.3 * (phase % 1.0) - 0.15).astype(np.float32)
-    return tone
 
 
 def _named(report: Mapping[str, Any], task: Task) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -38,6 +39,10 @@ CODES: tuple[tuple[type[Exception], str, bool], ...] = (
     (ResourceError, "out_of_resources", True),
     (MemoryError, "out_of_resources", True),
 )
+
+
+# What the system says of a disk without room, or of a quota that is used up.
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Worker:
@@ -178,8 +183,12 @@ def _code(error: Exception) -> tuple[str, bool]:
     for kind, code, may_pass in CODES:
         if isinstance(error, kind):
             return code, may_pass
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "out_of_resources", True
     return "internal", True
 
 
 def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"the disk of the service is full ({error.strerror}); nothing half-written was kept"
     return f"the engine failed ({type(error).__name__}); the log of the service tells more"

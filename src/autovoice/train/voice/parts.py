@@ -14,14 +14,11 @@ from autovoice.nn.mel24k import Mel24k
 from autovoice.nn.sinc import Downsample24To16
 from autovoice.nn.whisper_encoder import WhisperEncoder
 from autovoice.nn.whisper_mel import WhisperMel
+from autovoice.train.hearing import heard
 from autovoice.train.losses import MelDistance
 from autovoice.train.octave_loss import OctaveLoss
-from autovoice.train.perturb import disguise
 from autovoice.train.pitch_loss import PitchLoss
 
-CONTENT_LAYERS = (4, 6)
-# The recogniser knows where in its window a frame lies; in use that is anywhere.
-_LAST_POSITION = 1_000
 Tensors = Mapping[str, Tensor]
 
 
@@ -56,15 +53,7 @@ class Parts:
 
         Shape: ``[B, S]`` at 24 kHz -> ``[B, 1024, F]`` at 50 frames/s.
         """
-        mel = self.mel(self.to_16k(audio))
-        position = None
-        if chance is not None:
-            mel = disguise(mel, chance)
-            position = torch.randint(
-                0, _LAST_POSITION, (len(mel),), generator=chance, device=mel.device
-            )
-        layers = self.whisper(mel, CONTENT_LAYERS, first_position=position)
-        return torch.cat(layers, dim=2).transpose(1, 2)
+        return heard(self.whisper, self.mel(self.to_16k(audio)), chance)
 
 
 def load_parts(device: str) -> Parts:

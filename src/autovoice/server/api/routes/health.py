@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
@@ -11,10 +11,9 @@ from starlette.concurrency import run_in_threadpool
 
 from autovoice import __version__
 from autovoice.server.api.auth import allowed
+from autovoice.server.api.readiness import all_ok, checks_of
 from autovoice.server.api.schemas import answers
-from autovoice.server.api.service import Service, service_of
-from autovoice.server.database import DatabaseUnavailable
-from autovoice.server.jobs.presence import present
+from autovoice.server.api.service import service_of
 from autovoice.server.keys import Caller
 
 router = APIRouter(tags=["service"])
@@ -32,8 +31,8 @@ async def live() -> dict[str, str]:
 @router.get("/v2/health/ready", include_in_schema=False)
 async def ready(request: Request) -> JSONResponse:
     """Tell whether work would be accepted and done: 200 or 503, and what is missing."""
-    checks = await run_in_threadpool(_checks, service_of(request))
-    is_ready = all(check["ok"] for check in checks.values())
+    checks = await run_in_threadpool(checks_of, service_of(request))
+    is_ready = all_ok(checks)
     status = "ready" if is_ready else "not ready"
     return JSONResponse({"status": status, "checks": checks}, 200 if is_ready else 503)
 
@@ -49,22 +48,3 @@ async def metrics(request: Request, _caller: Metrics) -> Response:
     """Return all figures in Prometheus's text format."""
     text = await run_in_threadpool(service_of(request).metrics.text)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
-
-
-def _checks(service: Service) -> dict[str, dict[str, Any]]:
-    database = service.database.writable()
-    try:
-        workers = present(service.database, service.clock())
-    except DatabaseUnavailable:
-        workers = ()
-    loaded = [one for one in workers if one.state == "ready"]
-    free = service.store.free_bytes()
-    return {
-        "accepting": {"ok": not service.draining},
-        "database": {"ok": database},
-        "disk": {"ok": free > service.settings.free_bytes, "free_bytes": free},
-        "models": {
-            "ok": bool(loaded) or service.settings.workers == 0,
-            "workers": [{"state": one.state, "device": one.device} for one in workers],
-        },
-    }

@@ -105,6 +105,8 @@ async def create_voice(request: Request, caller: Voices) -> JSONResponse:
         )
         job, is_new = await intake.submit(service, new, stored)
     except BaseException:
+        for upload in form.uploads[len(stored) :]:  # behind one that was refused
+            await run_in_threadpool(service.store.remove, upload.received.path)
         await intake.discard(service, stored)
         raise
     if not is_new:
