@@ -160,15 +160,16 @@ def test_make_has_every_target_and_lists_it() -> None:
     assert [target for target in targets if f"make {target} " not in done.stdout] == []
 
 
-def test_ci_runs_make_test_and_the_workflows() -> None:
+def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line and not line.startswith("#")]
     assert code[0] == "set -euo pipefail"
-    assert code[-2:] == [
+    assert code[-3:] == [
         "make test",
+        "make speed",
         "exec scripts/run_e2e_tests.sh --quick --known e2e/known_shortfalls.toml",
     ]
-    assert len(code) == 4
+    assert len(code) == 5
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
