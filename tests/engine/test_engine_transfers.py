@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from standins import voice
 from tests.bus import Bus
 
 from autovoice import io, weights
 from autovoice.engine import Builders, Engine
 from autovoice.engine.resident_stages import ResidentBuilders
+from autovoice.nn import residence
 from autovoice.nn.transfer import Rows
 from autovoice.types import Audio
 
@@ -38,3 +40,5 @@ def test_one_copy_each_way_for_a_pass(tmp_path: Path, monkeypatch: pytest.Monkey
     stereo = [shape for shape in written if shape[1:] == (2, 44_100)]
     assert len(stereo) == 2, "the song for `separate`, the backing for `mix`, and no vocals"
     np.testing.assert_allclose(made.audio.samples, plain.audio.samples, atol=1e-6)
+    vocals = made.stems.vocals.samples
+    assert residence.of(vocals, torch.device("cpu")) is None, "whose owner may write to it now"

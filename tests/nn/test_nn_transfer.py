@@ -123,7 +123,7 @@ def test_what_lies_there_does_not_go_up(bus: Bus) -> None:
     assert both.tolist() == [[0, 1, 2], [0, 1, 2]], "one of the rows is not there"
     done = through(GraphCache(), "sum", lambda x: (x.sum(),), CPU, Rows([array], 3))
     assert done.arrays()[0] == 33
-    residence.forget(id(array))
+    residence.release(array)
 
 
 def test_what_nobody_holds_is_let_go_of() -> None:

@@ -29,6 +29,7 @@ from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.separating import separate
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError
+from autovoice.nn import residence
 from autovoice.types import (
     Analysis,
     Audio,
@@ -187,6 +188,7 @@ class Pipeline:
         """Put the new vocal where the old one was."""
         with self.reporter.stage("mix"), self.reporter.timed("mix"):
             mixed = self._mixed(converted, stems)
+        residence.release(stems.vocals.samples)  # whoever gets the stems may write to them
         wanted = stems.backing.samples.shape
         for result in (mixed.mix, mixed.vocal):
             if result.samples.shape != wanted:

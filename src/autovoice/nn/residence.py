@@ -1,7 +1,7 @@
 """Arrays that were made on a device and still lie there: the next pass need not send them up.
 
-Only what its maker names is kept, as long as somebody holds the array, and only the last few tens
-of megabytes.
+Only what its maker names is kept, until it is let go of or nobody holds the array any more, and
+only the last few tens of megabytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Residence:
         """Remember where an array lies on a device.
 
         Args:
-            array: nobody may write to it from now on.
+            array: nobody may write to it until it is let go of.
             tensor: the same values; memory of its own.
         """
         size = tensor.numel() * tensor.element_size()
@@ -60,6 +60,10 @@ class Residence:
         with self._lock:
             tensor = self._kept.get(id(array))
         return tensor if tensor is not None and _same(tensor.device, device) else None
+
+    def release(self, array: FloatArray) -> None:
+        """Let go of an array, which then may be written to again; one that is not kept is fine."""
+        self.forget(id(array))
 
     def forget(self, number: int) -> None:
         """Let go of what lies there for the array with an ``id``."""
@@ -82,4 +86,4 @@ def _same(one: torch.device, other: torch.device) -> bool:
 
 
 _RESIDENCE = Residence()
-keep, of, forget = _RESIDENCE.keep, _RESIDENCE.of, _RESIDENCE.forget
+keep, of, release = _RESIDENCE.keep, _RESIDENCE.of, _RESIDENCE.release
