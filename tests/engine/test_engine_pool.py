@@ -33,6 +33,9 @@ class Fake:
             raise VoiceError("nobody")
         return self.device
 
+    def warm_up(self, seconds: Any, *, most: int) -> dict[str, float]:
+        return {f"{most} x {each:g} s": 0.5 for each in seconds}
+
     def speak_stream(self, text: Any, voice: Any, **options: Any) -> Any:
         self.calls.append("speak_stream")
         if voice == "nobody":
@@ -94,6 +97,13 @@ def test_options_reach_every_engine_and_devices_are_named() -> None:
     assert pool.devices == ["cuda:0", "cuda:1"]
     assert pool.device == "cuda:0, cuda:1"
     assert pool.store == "voices of cuda:0"
+
+
+def test_every_engine_warms_up() -> None:
+    pool = _pool("cuda:0", "cuda:1")
+    assert pool.warm_up([1.0, 30.0], most=4) == dict.fromkeys(
+        ["cuda:0: 4 x 1 s", "cuda:0: 4 x 30 s", "cuda:1: 4 x 1 s", "cuda:1: 4 x 30 s"], 0.5
+    )
 
 
 def test_a_pool_has_what_an_engine_has() -> None:

@@ -14,6 +14,7 @@ from autovoice.mix.resident import long as blockwise
 from autovoice.mix.resident.long import LEAST_STEPS, MOST_STEPS
 from autovoice.nn.polyphase import resampled, resampled_span, span_of
 from autovoice.nn.stage import NetworkStage
+from autovoice.nn.transfer import Passed
 from autovoice.types import Audio, Stems
 
 LONG = {
@@ -137,16 +138,16 @@ def test_short_songs_still_go_through_whole(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_device_is_asked_nothing(mixer: ResidentMixer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but what is fetched at the end of a pass; sizes are what the host knows."""
     heard: list[str] = []
-    fetched = blockwise.fetched
+    arrays = Passed.arrays
 
-    def through(*tensors):
+    def told(passed):
         heard.extend(ops.names)
         ops.names.clear()
-        found = fetched(*tensors)
+        found = arrays(passed)
         ops.names.clear()
         return found
 
-    monkeypatch.setattr(blockwise, "fetched", through)
+    monkeypatch.setattr(Passed, "arrays", told)
     with torch.inference_mode(), HeardOps() as ops:
         mixer.mixdown(*case(2 * RATE_HZ, backing=0.5))
     assert len(heard) > 100

@@ -92,6 +92,18 @@ class EnginePool:
         with self.engine() as engine:
             return engine.voice(voice)
 
+    def warm_up(self, seconds: Sequence[float] = (1.0,), **options: Any) -> dict[str, float]:
+        """Let every engine convert tones before the first caller comes; see ``Engine.warm_up``.
+
+        Returns:
+            Seconds by device, size and length.
+        """
+        return {
+            f"{engine.device}: {shape}": took_s
+            for engine in self.engines
+            for shape, took_s in engine.warm_up(seconds, **options).items()
+        }
+
     def convert(self, song: Song, voice: Asked, **options: Any) -> Conversion:
         """Sing a song in another voice; see ``Engine.convert``."""
         with self.engine(rough_seconds(song) or USUAL_S) as engine:
