@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from autovoice.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # What 64 stems of 1 s in stereo take, three times over.
 MOST_BYTES = 64 << 20
@@ -79,6 +81,8 @@ def _same(one: torch.device, other: torch.device) -> bool:
         return False
     if one.type == "cpu" or one.index == other.index:
         return True
+    import torch  # here, so that a process without networks can import the engine
+
     current = torch.cuda.current_device()
     return (current if one.index is None else one.index) == (
         current if other.index is None else other.index
