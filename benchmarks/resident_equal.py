@@ -18,6 +18,8 @@ from autovoice.engine.stages import Stages
 from autovoice.types import Audio, FloatArray
 
 STAGES = ("separate", "analyse", "convert", "mix")
+# A confidence well above that at which a note begins, 0.5.
+SURELY_VOICED = 0.55
 
 
 def difference_db(found: FloatArray, wanted: FloatArray) -> float:
@@ -76,7 +78,9 @@ def _sung(stages: Stages, vocal: Vocal, speaker: Any) -> FloatArray:
 
 def _heard(found: Vocal, wanted: Vocal) -> dict[str, float]:
     voiced, both = wanted.pitch.f0_hz > 0, (wanted.pitch.f0_hz > 0) & (found.pitch.f0_hz > 0)
-    cents = 1200 * np.log2(found.pitch.f0_hz[both] / wanted.pitch.f0_hz[both])
+    # Where a note all but counts as none, rounding shifts what its pitch is averaged from.
+    sure = both & (wanted.pitch.confidence >= SURELY_VOICED)
+    cents = 1200 * np.log2(found.pitch.f0_hz[sure] / wanted.pitch.f0_hz[sure])
     return {
         "rates_db": difference_db(found.at_24k, wanted.at_24k),
         "voicing_frames": int((voiced != (found.pitch.f0_hz > 0)).sum()),
