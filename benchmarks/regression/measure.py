@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from autovoice.engine.machine import cpu_model
+from autovoice.engine.machine import cpu_fields, cpu_model
 from benchmarks.process import python
 from benchmarks.regression.calibration import LOOPS, Loop
 from benchmarks.regression.cases import Case, Work
@@ -116,25 +116,14 @@ def machine() -> str:
 
     A processor's name alone does not do: virtual machines call several generations the same.
     """
-    generation = ".".join(_cpu_fields("cpu family", "model", "stepping"))
+    told = cpu_fields()
+    names = ("cpu family", "model", "stepping")
+    generation = ".".join(told[name] for name in names if name in told)
     python_version = ".".join(platform.python_version_tuple()[:2])
     return (
         f"{cpu_model()} {generation} {torch.backends.cpu.get_cpu_capability()}, "
         f"Python {python_version}, PyTorch {torch.__version__}"
     )
-
-
-def _cpu_fields(*names: str, info: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """Return what Linux tells of the first processor; nothing elsewhere."""
-    try:
-        lines = info.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    told: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        told.setdefault(name.strip(), value.strip())
-    return [told[name] for name in names if name in told]
 
 
 def baseline(path: Path = BASELINE) -> dict[str, float] | None:

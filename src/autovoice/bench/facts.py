@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 
 from autovoice.engine.machine import cpu_model, usable_cores
+from autovoice.eval.protocol import about
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -39,22 +39,8 @@ def _version() -> str:
 
 
 def commit(root: Path) -> str:
-    """Return the commit, and say where the code that was measured differs from it.
+    """Return the commit, and say where the code that was measured, or measures, differs from it.
 
     ``unknown`` where ``root`` is not the top of a checkout, as with an installed wheel.
     """
-    head = _git(root, "rev-parse", "--short", "HEAD") if (root / ".git").exists() else ""
-    if not head:
-        return "unknown"
-    changed = _git(root, "status", "--porcelain", "--", "src", "models", "benchmarks")
-    return f"{head} with changes" if changed else head
-
-
-def _git(root: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return about.commit(root, (*about.CODE, "benchmarks"), untracked=True)

@@ -14,15 +14,27 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_fields(info: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Return what Linux tells of the first processor by name; nothing elsewhere.
+
+    Args:
+        info: where it is told.
+    """
+    try:
+        lines = info.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    told: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        told.setdefault(name.strip(), value.strip())
+    return told
+
+
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
     """Return the processor's name as its maker writes it.
 
     Args:
         info: where Linux tells it; elsewhere the platform's own word is taken.
     """
-    try:
-        lines = info.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
+    return cpu_fields(info).get("model name") or platform.processor() or platform.machine()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from autovoice.engine.machine import cpu_model, usable_cores
 from autovoice.weights.files import sha256_of
 
 _ROOT = Path(__file__).resolve().parents[4]
+# Of these a change makes another program.
+CODE = ("src", "models")
 PACKAGES = ("autovoice", "torch", "numpy", "ctranslate2")
 
 
@@ -62,14 +65,22 @@ def short_digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def commit(root: Path = _ROOT) -> str:
-    """Return the commit of the source code, and say where it differs; ``unknown`` without git."""
+def commit(root: Path = _ROOT, folders: Sequence[str] = CODE, *, untracked: bool = False) -> str:
+    """Return the commit of the source code, and say where it differs.
+
+    Args:
+        root: its folder; what is not the top of a checkout, such as an installed wheel, is
+            ``unknown``, as all is without git.
+        folders: in which a change counts.
+        untracked: whether files that git does not know count.
+    """
     if not (root / ".git").exists():
         return "unknown"
     head = _git(root, "rev-parse", "--short", "HEAD")
     if not head:
         return "unknown"
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src", "models")
+    files = f"--untracked-files={'normal' if untracked else 'no'}"
+    changed = _git(root, "status", "--porcelain", files, "--", *folders)
     return f"{head} with changes" if changed else head
 
 
