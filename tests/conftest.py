@@ -1,7 +1,12 @@
-"""How the whole suite draws its examples: the same ones on every machine and in every run."""
+"""The whole suite draws the same numbers on every machine, in every run and in every order."""
 
 from __future__ import annotations
 
+import random
+import sys
+
+import numpy as np
+import pytest
 from hypothesis import settings
 
 # A run of the same code ends as the last one did; limits of time are the tests' own, as a busy
@@ -9,3 +14,11 @@ from hypothesis import settings
 settings.register_profile("repeat", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=300, print_blob=True)
 settings.load_profile("repeat")
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)

@@ -215,7 +215,7 @@ def test_a_deadline_that_passed_drops_the_job() -> None:
 
 
 def test_a_job_waits_for_others_only_while_others_could_come() -> None:
-    batcher = Batcher(max_wait_ms=200)
+    batcher = Batcher(max_wait_ms=1_000)
     with batcher.open_call():
         begin_s = time.perf_counter()
         batcher.run(_job())
@@ -224,24 +224,24 @@ def test_a_job_waits_for_others_only_while_others_could_come() -> None:
             begin_s = time.perf_counter()
             batcher.run(_job())
             bounded_s = time.perf_counter() - begin_s
-    assert alone_s < 0.1
-    assert 0.19 < bounded_s < 2.0
+    assert alone_s < 0.9
+    assert 0.95 < bounded_s < 30.0
 
 
 def test_live_sound_does_not_wait_for_songs() -> None:
-    batcher = Batcher(max_wait_ms=5_000)
+    batcher = Batcher(max_wait_ms=20_000)
     with batcher.open_call(), batcher.open_call(Priority.LIVE):
         begin_s = time.perf_counter()
         batcher.run(_job(call=Call(Priority.LIVE)))
-        assert time.perf_counter() - begin_s < 2.5
+        assert time.perf_counter() - begin_s < 15
 
 
 def test_a_waiting_job_goes_as_soon_as_all_are_there() -> None:
-    batcher = Batcher(max_wait_ms=5_000)
+    batcher = Batcher(max_wait_ms=20_000)
     with batcher.open_call(), batcher.open_call(), ThreadPoolExecutor(2) as pool:
         begin_s = time.perf_counter()
         assert sorted(pool.map(lambda item: batcher.run(_job(item)), (1, 2))) == [2, 4]
-        assert time.perf_counter() - begin_s < 2.5
+        assert time.perf_counter() - begin_s < 15
     assert batcher.tally.largest == 2
 
 
@@ -377,7 +377,7 @@ def test_calls_are_nested_and_left_again() -> None:
 
 def test_a_third_of_a_kind_hurries_nobody() -> None:
     """Three alike are a batch of two and one more, which may still become a batch of four."""
-    batcher = Batcher(max_wait_ms=5_000)
+    batcher = Batcher(max_wait_ms=20_000)
     jobs = [_job(number, key="same") for number in range(4)]
     with contextlib.ExitStack() as calls, ThreadPoolExecutor(4) as pool:
         for _ in jobs:

@@ -23,23 +23,26 @@ class Visitors:
         before = len(self._gate._waiting) + len(self._gate._inside)
         future = self._pool.submit(self._stay, name, is_long)
         _until(lambda: len(self._gate._waiting) + len(self._gate._inside) > before)
-        time.sleep(0.005)
         return future
 
     def go(self, name: str) -> None:
         self._out[name].set()
         _until(lambda: name not in self.inside)
-        time.sleep(0.02)
+
+    def are(self, *names: str) -> bool:
+        """Wait until these are inside, in this order, and the gate counts as many."""
+        _until(lambda: self.inside == list(names))
+        return len(self._gate._inside) == len(names)
 
     def _stay(self, name: str, is_long: bool) -> None:
         with self._gate.enter(is_long=is_long):
             self.inside.append(name)
-            assert self._out[name].wait(5)
+            assert self._out[name].wait(30)
             self.inside.remove(name)
 
 
 def _until(condition: object) -> None:
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + 30
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end_s
         time.sleep(0.001)
@@ -50,11 +53,11 @@ def test_only_so_many_are_inside_and_the_others_follow_in_order() -> None:
         here = Visitors(Gate(2), pool)
         for name in "abcd":
             here.come(name)
-        assert here.inside == ["a", "b"]
+        assert here.are("a", "b")
         here.go("b")
-        assert here.inside == ["a", "c"]
+        assert here.are("a", "c")
         here.go("a")
-        assert here.inside == ["c", "d"]
+        assert here.are("c", "d")
         here.go("c")
         here.go("d")
 
@@ -65,9 +68,9 @@ def test_long_ones_leave_room_for_short_ones() -> None:
         here.come("song", is_long=True)
         here.come("album", is_long=True)
         here.come("word")
-        assert here.inside == ["song", "word"]
+        assert here.are("song", "word")
         here.go("song")
-        assert here.inside == ["word", "album"]
+        assert here.are("word", "album")
         here.go("word")
         here.go("album")
 
