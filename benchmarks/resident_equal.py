@@ -11,8 +11,9 @@ from autovoice.bench.gate import gate
 from autovoice.bench.material import VOICE
 from autovoice.config import preset
 from autovoice.engine import Engine
+from autovoice.engine.carrying import MODEL_HZ, Vocal
 from autovoice.engine.chunks import curve_at
-from autovoice.engine.pipeline import MODEL_HZ, Pipeline, Vocal
+from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Reporter
 from autovoice.engine.stages import Stages
 from autovoice.types import Audio, FloatArray

@@ -97,7 +97,7 @@ def _one(song: Path, cap: str | None, device: str, out: Path) -> dict[str, Any]:
     def kept(pipeline: Pipeline, sound: FloatArray, *rest: Any) -> None:
         fractions.clear()
         fill(pipeline, sound, *rest)
-        made[:] = [np.array(sound)]
+        made[:] = [np.array(sound[0])]
 
     Pipeline._fill = kept  # type: ignore[assignment,method-assign]
     engine = Engine(device, cap)

@@ -200,7 +200,7 @@ def builders(carrier: Carrier | None = None, **others: Any) -> Builders:
         "speech_vocoder": lambda device: CurveVocoder(),
         "text": read_text,
         "resident": ResidentBuilders(*4 * [lambda *_: None]),
-        "carry": lambda device: lambda source, sung, pitch, near, out: np.copyto(out, sung),
+        "carry": lambda device: lambda source, sung, pitch, near, out, own: np.copyto(out, sung),
     }
     return Builders(**{**made, **others})
 

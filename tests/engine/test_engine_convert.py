@@ -11,7 +11,8 @@ from standins import Carrier, Mixdown, builders, encoders, song, voice
 from autovoice import io
 from autovoice.config import PRESETS
 from autovoice.engine import Cancelled, Conversion, Engine, Progress
-from autovoice.engine.pipeline import Pipeline, Vocal
+from autovoice.engine.carrying import Vocal
+from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Reporter
 from autovoice.engine.scratch import Scratch
 from autovoice.engine.stages import Stages

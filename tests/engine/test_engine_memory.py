@@ -12,9 +12,10 @@ from standins import Carrier, builders, song, voice
 from autovoice.analyse.resident import Hearing
 from autovoice.config import PRESETS, PresetName
 from autovoice.engine import Engine, memory
+from autovoice.engine.carrying import Vocal
 from autovoice.engine.load import rough_seconds
 from autovoice.engine.memory import NEEDS, Room, cost_bytes, fitted, left_under, seconds_in
-from autovoice.engine.pipeline import Pipeline, Vocal
+from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Reporter
 from autovoice.engine.resident_piece import PieceSinger
 from autovoice.engine.stages import Stages

@@ -173,3 +173,63 @@ def test_it_writes_where_it_is_told(hz: float) -> None:
     made = carry_excitation(source, wanted, _steady(hz, 0.3), out=out)
     assert made is out
     np.testing.assert_array_equal(out, carry_excitation(source, wanted, _steady(hz, 0.3)))
+
+
+def _late(sound: FloatArray, db: float) -> FloatArray:
+    """Boost the second half around 1.5 kHz: what a decoder gets wrong in one vowel."""
+    half = np.clip((np.arange(len(sound)) / len(sound) - 0.5) * 100 + 0.5, 0, 1)
+    return ((1 - half) * sound + half * _coloured(sound, db)).astype(np.float32)
+
+
+def _step_db(sound: FloatArray) -> float:
+    """How much more there is around 1.5 kHz in the second half, against 4 kHz."""
+    first, second = np.split(sound, 2)
+    steps = [
+        _band_db(second, low_hz, high_hz) - _band_db(first, low_hz, high_hz)
+        for low_hz, high_hz in ((1_300, 1_700), (4_000, 6_000))
+    ]
+    return steps[0] - steps[1]
+
+
+def test_what_the_decoder_gets_wrong_in_both_voices_falls_out() -> None:
+    source, pitch = _voice(220.0, 2.0), _steady(220.0, 2.0)
+    converted, own = _late(_coloured(source, 6.0), 9.0), _late(source, 9.0)
+    assert _step_db(carry_excitation(source, converted, pitch)) > 6
+    assert abs(_step_db(carry_excitation(source, converted, pitch, own=own))) < 0.5
+
+
+def test_the_mean_colour_is_that_of_the_converted_vocal_whatever_the_own_voice() -> None:
+    source, pitch = _voice(220.0, 2.0), _steady(220.0, 2.0)
+    converted = _coloured(source, 9.0)
+    wanted = carry_excitation(source, converted, pitch)
+    for own in (source, _coloured(source, -12.0)):
+        made = carry_excitation(source, converted, pitch, own=own)
+        inner = slice(4_800, -4_800)  # at the edges the sound itself changes over time
+        assert np.abs(made - wanted)[inner].max() < 2e-3 * np.abs(wanted).max()
+
+
+def test_long_vocals_hear_their_own_voice_in_blocks_as_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, pitch = _voice(220.0, 2.0), _steady(220.0, 2.0)
+    converted, own = _late(_coloured(source, 6.0), 9.0), _late(source, 4.0)
+    whole = carry_excitation(source, converted, pitch, own=own)
+    monkeypatch.setattr(differential, "BLOCK_HOPS", 90)
+    made = carry_excitation(source, converted, pitch, own=own)
+    assert np.abs(made - whole).max() < 1e-5
+
+
+def test_an_own_voice_of_another_length_is_refused() -> None:
+    source = _voice(220.0, 0.5)
+    with pytest.raises(InputError, match="of one length"):
+        carry_excitation(source, source, _steady(220.0, 0.5), own=source[:-1])
+
+
+def test_strangers_are_measured_against_the_recording() -> None:
+    shares = [differential.own_share_for(nearness) for nearness in (0.5, 0.78, 0.83, 0.88, 1.0)]
+    assert shares == pytest.approx([0, 0, 0.5, 1, 1])
+    source, pitch = _voice(220.0, 1.0), _steady(220.0, 1.0)
+    converted, own = _late(_coloured(source, 6.0), 9.0), _late(source, 9.0)
+    none = DifferentialOptions(own_share=0.0)
+    made = carry_excitation(source, converted, pitch, own=own, options=none)
+    np.testing.assert_allclose(made, carry_excitation(source, converted, pitch), atol=1e-6)

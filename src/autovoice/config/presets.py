@@ -20,6 +20,8 @@ class Preset(BaseModel):
         context_s: sound that is computed on both sides of a piece and thrown away, seconds.
         crossfade_s: how long neighbouring pieces are blended, seconds.
         mixed_precision: run the networks in half precision where the device is faster with it.
+        own_pass: where the melody stays and the voice is nearly the singer's own, decode the vocal
+            in the singer's voice too and carry only what differs; decoding takes twice the time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,10 +30,13 @@ class Preset(BaseModel):
     context_s: float = Field(ge=0.0, le=5.0)
     crossfade_s: float = Field(ge=0.0, le=1.0)
     mixed_precision: bool = False
+    own_pass: bool = True
 
 
 PRESETS: dict[PresetName, Preset] = {
-    "fast": Preset(chunk_s=12.0, context_s=0.5, crossfade_s=0.05, mixed_precision=True),
+    "fast": Preset(
+        chunk_s=12.0, context_s=0.5, crossfade_s=0.05, mixed_precision=True, own_pass=False
+    ),
     "balanced": Preset(chunk_s=24.0, context_s=1.0, crossfade_s=0.1),
     "best": Preset(chunk_s=40.0, context_s=2.0, crossfade_s=0.1),
 }

@@ -24,11 +24,12 @@ from autovoice.config import (
 )
 from autovoice.engine import devices, memory
 from autovoice.engine.batching import Batcher, Call, DeviceScheduler, Gate, Priority, calling
+from autovoice.engine.carrying import MODEL_HZ
 from autovoice.engine.live.session import LiveSession, open_session
 from autovoice.engine.load import LONG_S, Song, load_song, rough_seconds
 from autovoice.engine.machine import usable_cores
 from autovoice.engine.pieces import Pieces
-from autovoice.engine.pipeline import MODEL_HZ, Pipeline
+from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Cancel, Listener, Reporter
 from autovoice.engine.results import Conversion, ConversionStems, Performance, Speech
 from autovoice.engine.scratch import Scratch

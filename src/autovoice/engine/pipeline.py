@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from autovoice.config import Preset
 from autovoice.engine import devices
+from autovoice.engine.carrying import LISTEN_HZ, MODEL_HZ, Carrier, Vocal, carrier_of
 from autovoice.engine.chunks import (
     TICKS_PER_S,
     Chunk,
@@ -34,56 +35,16 @@ from autovoice.types import (
     Analysis,
     Audio,
     Content,
-    Curve,
     FloatArray,
-    Pitch,
     RangeFit,
     Speaker,
     Stems,
 )
 
 log = logging.getLogger(__name__)
-LISTEN_HZ = 16_000
-MODEL_HZ = 24_000
 LISTEN_TICK = LISTEN_HZ // TICKS_PER_S
 MODEL_TICK = MODEL_HZ // TICKS_PER_S
 LEAST_CHUNK_S = 3.0
-# Of the time in which somebody is heard, the least share that has to be sung for the source's own
-# excitation to carry the voice.
-ACTIVE, LEAST_SUNG = 0.5, 0.3
-# So much of the singing tells how near two voices are.
-NEARNESS_S = 30.0
-
-
-@dataclass(frozen=True, eq=False)
-class Vocal:
-    """A source vocal as the networks hear it, and what was found in it.
-
-    Args:
-        ticks: its length, rounded up.
-        at_16k, at_24k: mono samples, filled up with silence to whole ticks.
-        pitch, energy, activity: curves over all of it.
-        gain: what brings it to the voice model's level. Default: whoever needs it measures it.
-    """
-
-    ticks: int
-    at_16k: FloatArray
-    at_24k: FloatArray
-    pitch: Pitch
-    energy: Curve
-    activity: Curve
-    gain: float | None = None
-
-    @cached_property
-    def sung(self) -> Pitch:
-        """The pitch where somebody is heard: what is muted anyway asks for no octave."""
-        frames = len(self.pitch.f0_hz)
-        if not len(self.activity.values):
-            return replace(self.pitch, f0_hz=np.zeros(frames, np.float32))
-        at_s = self.pitch.offset_s + np.arange(frames) * self.pitch.hop_s
-        place = (at_s - self.activity.offset_s) / self.activity.hop_s
-        heard = np.interp(place, np.arange(len(self.activity.values)), self.activity.values)
-        return replace(self.pitch, f0_hz=np.where(heard >= 0.5, self.pitch.f0_hz, np.float32(0)))
 
 
 @dataclass
@@ -168,13 +129,16 @@ class Pipeline:
             ResourceError: memory ran out on the CPU too.
         """
         longest_s = self.preset.chunk_s
-        out = self.scratch.zeros(1, vocal.ticks * MODEL_TICK)
         with self.reporter.stage("convert"):
+            carrier = self._carrier(vocal, speaker, semitones)
+            own = [] if carrier is None or carrier.own is None else [carrier.own]
+            out = self.scratch.zeros(1 + len(own), vocal.ticks * MODEL_TICK)
             while True:
                 device = self.stages.device
                 try:
-                    self._fill(out[0], vocal, speaker, semitones, longest_s)
-                    return Audio(self._carried(out, vocal, speaker, semitones), MODEL_HZ)
+                    self._fill(out, vocal, (speaker, *own), semitones, longest_s)
+                    made = out if carrier is None else self._carried(out, vocal, carrier)
+                    return Audio(made[:1], MODEL_HZ)
                 except (RuntimeError, MemoryError, ResourceError) as error:
                     if not devices.out_of_memory(error):
                         raise
@@ -203,9 +167,14 @@ class Pipeline:
         return self.stages.builders.mix(converted, stems, self.stages.device)
 
     def _fill(
-        self, out: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int, longest_s: float
+        self,
+        out: FloatArray,
+        vocal: Vocal,
+        speakers: Sequence[Speaker],
+        semitones: int,
+        longest_s: float,
     ) -> None:
-        """Convert piece by piece and add to ``out``, ``[samples]`` at 24 kHz."""
+        """Convert piece by piece and add to ``out``, ``[speakers, samples]`` at 24 kHz."""
         active = per_tick(vocal.activity, vocal.ticks)
         chunks = plan(
             vocal.ticks,
@@ -219,65 +188,59 @@ class Pipeline:
             self.pieces.expect(len(heard))
         for chunk in chunks:
             if chunk in heard:
-                samples = self._kept_piece(vocal, speaker, semitones, chunk)
+                samples = self._kept_piece(vocal, speakers, semitones, chunk)
                 span = slice(chunk.left * MODEL_TICK, chunk.right * MODEL_TICK)
-                out[span] += samples * window(chunk, MODEL_TICK)
+                out[:, span] += samples * window(chunk, MODEL_TICK)
                 relax(out)
             self.reporter.at(chunk.stop / vocal.ticks)
 
-    def _carried(
-        self, converted: FloatArray, vocal: Vocal, speaker: Speaker, semitones: int
-    ) -> FloatArray:
-        """Where the melody stays, let the source's own excitation carry the new colour.
-
-        What is mostly without pitch, a whisper say, has no voice that a filter could change. Pauses
-        are what they were in the vocal: muting them makes a recording sound cut up (DistillMOS
-        -0.12 over five pairs, STOI of a copy 0.87 -> 0.57).
-
-        Shape: ``[1, samples]`` at 24 kHz.
-        """
-        active = (vocal.activity.values > ACTIVE).sum() * vocal.activity.hop_s
-        sung = (vocal.sung.f0_hz > 0).sum() * vocal.pitch.hop_s
-        if semitones or sung < LEAST_SUNG * active or not sung:
-            return converted
+    def _carrier(self, vocal: Vocal, speaker: Speaker, semitones: int) -> Carrier | None:
+        """Where the melody stays, the source's own excitation may carry the new colour."""
+        if semitones or not vocal.is_sung:
+            return None
         with self.reporter.timed("carry"):
-            near = self._nearness(vocal, speaker)
+            return carrier_of(vocal, speaker, self.stages.encoders, own_pass=self.preset.own_pass)
+
+    def _carried(self, converted: FloatArray, vocal: Vocal, carrier: Carrier) -> FloatArray:
+        """Bring the colour of what was converted onto the source.
+
+        Pauses are what they were in the vocal: muting them makes a recording sound cut up
+        (DistillMOS -0.12 over five pairs, STOI of a copy 0.87 -> 0.57).
+
+        Shape: ``[1 or 2, samples]`` at 24 kHz, the second in the source's own voice ->
+        ``[1, samples]``.
+        """
+        own = converted[1] if len(converted) == 2 else None
+        with self.reporter.timed("carry"):
             resident = self.stages.resident.carry
             if resident is not None and vocal.gain is not None and resident.fits(vocal.at_24k):
                 both = vocal.at_24k, converted[0]
-                return resident.carry(*both, vocal.sung, vocal.gain, near)[None]
-            made = self.scratch.zeros(*converted.shape)
+                near = carrier.nearness
+                return resident.carry(*both, vocal.sung, vocal.gain, near, own=own)[None]
+            made = self.scratch.zeros(1, converted.shape[1])
             carry = self.stages.builders.carry(self.stages.device)
-            carry(vocal.at_24k, converted[0], vocal.sung, near, made[0])
+            carry(vocal.at_24k, converted[0], vocal.sung, carrier.nearness, made[0], own=own)
             relax(made)
         return made
 
-    def _nearness(self, vocal: Vocal, speaker: Speaker) -> float:
-        """Return the cosine of the singer's and the wanted voice's embeddings, 0 if too short."""
-        heard = np.flatnonzero(vocal.activity.values > ACTIVE)
-        most = round(NEARNESS_S / vocal.activity.hop_s)
-        end = 0 if not len(heard) else int(heard[:most][-1] + 1)
-        samples = vocal.at_16k[: round(end * vocal.activity.hop_s * LISTEN_HZ)]
-        cut = samples[curve_at(vocal.activity, len(samples), LISTEN_HZ) > ACTIVE]
-        if len(cut) < LISTEN_HZ:
-            return 0.0
-        return float(self.stages.encoders.embedding(cut, LISTEN_HZ) @ speaker.embedding)
-
     def _kept_piece(
-        self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk
+        self, vocal: Vocal, speakers: Sequence[Speaker], semitones: int, chunk: Chunk
     ) -> FloatArray:
         """Take a piece from where it was kept, or convert it and keep it."""
         if self.pieces is None:
-            return self._piece(vocal, speaker, semitones, chunk)
-        name = f"{chunk.left}-{chunk.right}-{semitones}"
+            return self._piece(vocal, speakers, semitones, chunk)
+        count, length = len(speakers), (chunk.right - chunk.left) * MODEL_TICK
+        name = f"{chunk.left}-{chunk.right}-{semitones}" + ("-own" if count == 2 else "")
         samples = self.pieces.load(name)
-        if samples is None or len(samples) != (chunk.right - chunk.left) * MODEL_TICK:
-            samples = self._piece(vocal, speaker, semitones, chunk)
+        if samples is None or len(samples) != count * length:
+            samples = self._piece(vocal, speakers, semitones, chunk).reshape(-1)
             self.pieces.save(name, samples)
-        return samples
+        return samples.reshape(count, length)
 
-    def _piece(self, vocal: Vocal, speaker: Speaker, semitones: int, chunk: Chunk) -> FloatArray:
-        """Convert one piece with its context, ``[samples]`` at 24 kHz."""
+    def _piece(
+        self, vocal: Vocal, speakers: Sequence[Speaker], semitones: int, chunk: Chunk
+    ) -> FloatArray:
+        """Convert one piece with its context, ``[speakers, samples]`` at 24 kHz."""
         times = chunk.start_s, chunk.stop_s
         at_16k = vocal.at_16k[chunk.left * LISTEN_TICK : chunk.right * LISTEN_TICK]
         pitch, energy = pitch_between(vocal.pitch, *times), curve_between(vocal.energy, *times)
@@ -288,23 +251,27 @@ class Pipeline:
             singer = self.stages.resident.singer
         if singer is not None and singer.fits(at_16k):
             with self.reporter.timed("sing"):
-                return singer.sing(
-                    at_16k, (pitch, energy), factors, speaker, semitones=semitones, seed=self.seed
+                curves, options = (pitch, energy), {"semitones": semitones, "seed": self.seed}
+                return np.stack(
+                    [singer.sing(at_16k, curves, factors, one, **options) for one in speakers]
                 )
         content = self._words(at_16k)
         seconds = chunk.stop_s - chunk.start_s
         analysis = Analysis(pitch, content, energy, activity, seconds)
-        return _fitted(self._sung(analysis, speaker, semitones), length) * factors
+        sung = self._sung(analysis, speakers, semitones)
+        return np.stack([_fitted(audio, length) * factors for audio in sung])
 
     def _words(self, at_16k: FloatArray) -> Content:
         with self.reporter.timed("words"):
             return self.stages.content.encode(at_16k)
 
-    def _sung(self, analysis: Analysis, speaker: Speaker, semitones: int) -> Audio:
+    def _sung(self, analysis: Analysis, speakers: Sequence[Speaker], semitones: int) -> list[Audio]:
+        """Say it once and sing it in each voice: only training changes what the decoder reads."""
         with self.reporter.timed("convert"):
-            features = self.stages.converter.convert(analysis, speaker, semitones=semitones)
+            features = self.stages.converter.convert(analysis, speakers[0], semitones=semitones)
         with self.reporter.timed("vocode"):
-            return self.stages.vocoder.synthesise(features, speaker, seed=self.seed)
+            synthesise = self.stages.vocoder.synthesise
+            return [synthesise(features, speaker, seed=self.seed) for speaker in speakers]
 
     def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
         """Return the piece length for the next try, after moving to the CPU where need be."""

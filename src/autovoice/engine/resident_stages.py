@@ -86,8 +86,13 @@ class Carry(Protocol):
         pitch: Pitch,
         gain: float,
         nearness: float,
+        *,
+        own: FloatArray | None = None,
     ) -> FloatArray:
-        """Return ``[T]``; ``nearness`` is the cosine of the two voices' embeddings."""
+        """Return ``[T]``; ``nearness`` is the cosine of the two voices' embeddings.
+
+        ``own`` is the source decoded in its own voice, if it was.
+        """
 
 
 class Singer(Protocol):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autovoice.config import SingOptions
-from autovoice.engine.pipeline import MODEL_HZ
+from autovoice.engine.carrying import MODEL_HZ
 from autovoice.engine.results import Performance
 from autovoice.engine.scratch import Scratch, relax
 from autovoice.engine.speaking import LEAST_PEAK, Speaking

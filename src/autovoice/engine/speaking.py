@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from autovoice.engine import devices
-from autovoice.engine.pipeline import MODEL_HZ
+from autovoice.engine.carrying import MODEL_HZ
 from autovoice.engine.progress import Reporter
 from autovoice.engine.stages import Stages
 from autovoice.errors import InputError, ResourceError

@@ -93,8 +93,18 @@ class Carry(Protocol):
         pitch: Pitch,
         nearness: float,
         out: FloatArray,
+        *,
+        own: FloatArray | None = None,
     ) -> None:
-        """Write to ``out``; ``nearness`` is the cosine of the two voices' embeddings."""
+        """Write to ``out``.
+
+        Args:
+            source, converted: both vocals.
+            pitch: of both.
+            nearness: cosine of the two voices' embeddings.
+            out: ``[T]``.
+            own: ``[T]``, the source decoded in its own voice. Default: it was not.
+        """
 
 
 class TextFront(Protocol):
@@ -149,7 +159,12 @@ def _vocoder(device: str) -> Vocoder:
 
 def _carry(device: str) -> Carry:
     from autovoice.analyse.loudness import level_gain
-    from autovoice.vocode.differential import DifferentialOptions, carry_excitation, strength_for
+    from autovoice.vocode.differential import (
+        DifferentialOptions,
+        carry_excitation,
+        own_share_for,
+        strength_for,
+    )
 
     def carry(
         source: FloatArray,
@@ -157,11 +172,15 @@ def _carry(device: str) -> Carry:
         pitch: Pitch,
         nearness: float,
         out: FloatArray,
+        *,
+        own: FloatArray | None = None,
     ) -> None:
-        options = DifferentialOptions(strength=strength_for(nearness))
+        options = DifferentialOptions(
+            strength=strength_for(nearness), own_share=own_share_for(nearness)
+        )
         gain = level_gain(source, 24_000)
         carry_excitation(
-            source, converted, pitch, gain=gain, device=device, options=options, out=out
+            source, converted, pitch, own=own, gain=gain, device=device, options=options, out=out
         )
 
     return carry

@@ -4,6 +4,11 @@ Where the melody stays where it is, the recording already has the right pitch, t
 the right phases; only its colour belongs to somebody else. So its spectral envelope is brought to
 that of the converted vocal; what has no pitch (breath, consonants, the room) gets the mean filter.
 
+Where the two voices are nearly one, the vocal is decoded in its own voice too, and what changes
+over time is measured between the two decodings: what the decoder gets wrong in both, a vowel or a
+consonant, is no difference of the voices and falls out. The mean colour is still that of the
+converted vocal against the recording.
+
 Source: direct waveform modification by spectral differentials (Kobayashi, Toda and Nakamura 2018,
 "Intra-gender statistical singing voice conversion with direct waveform modification using
 log-spectral differential"), with envelopes that are averaged over one spacing of harmonics (after
@@ -42,6 +47,8 @@ class DifferentialOptions:
         most_gain_db, least_gain_db: bounds of the filter.
         smooth_hops: hops of 5 ms over which the filter is averaged, at least 1.
         strength: by how much the log gain of what has a pitch is multiplied; see ``strength_for``.
+        own_share: by how much the vocal in its own voice takes the recording's place where changes
+            over time are measured, 0 to 1, if there is one; see ``own_share_for``.
         unvoiced_share: how much of the mean filter what has no pitch gets, 0 to 1: more is nearer
             to the voice and farther from the pitch that Harvest finds in breath and tails.
     """
@@ -51,6 +58,7 @@ class DifferentialOptions:
     smooth_hops: int = 3
     strength: float = 1.0
     unvoiced_share: float = 0.8
+    own_share: float = 1.0
 
 
 def strength_for(nearness: float) -> float:
@@ -67,7 +75,24 @@ def strength_for(nearness: float) -> float:
     Returns:
         1.4 up to 0.78, 1 from 0.88 on.
     """
-    return 1.0 + 0.4 * float(np.clip((0.88 - nearness) / 0.10, 0.0, 1.0))
+    return 1.0 + 0.4 * (1.0 - own_share_for(nearness))
+
+
+def own_share_for(nearness: float) -> float:
+    """Say how far to measure against the vocal in its own voice instead of the recording.
+
+    Over three copies it brought STOI from 0.84 to 0.97, the similarity from 0.892 to 0.924 and
+    DistillMOS up by 0.16. Over six pairs of strangers (0.53 to 0.69) similarity changed by -0.006,
+    DistillMOS by -0.09 and the character error rate by -0.04, both ways from pair to pair: there
+    the errors of the two decodings are no longer the same, and it is not worth its time.
+
+    Args:
+        nearness: cosine of the two voices' speaker embeddings.
+
+    Returns:
+        0 up to 0.78, 1 from 0.88 on.
+    """
+    return float(np.clip((nearness - 0.78) / 0.10, 0.0, 1.0))
 
 
 def carry_excitation(
@@ -75,6 +100,7 @@ def carry_excitation(
     converted: FloatArray,
     pitch: Pitch,
     *,
+    own: FloatArray | None = None,
     gain: float = 1.0,
     device: str | torch.device = "cpu",
     options: DifferentialOptions | None = None,
@@ -86,19 +112,21 @@ def carry_excitation(
         source: ``[T]`` at 24 kHz, the vocal that was converted.
         converted: ``[T]`` at 24 kHz, the same at the same pitch in the other voice.
         pitch: of both.
+        own: ``[T]`` at 24 kHz, the source decoded in its own voice. Default: the source itself.
         gain: of the source, to bring it to the converted vocal's level.
         device, options: where to filter, and how; default ``DifferentialOptions()``.
-        out: ``[T]`` where to write, not one of the two. Default: a new array.
+        out: ``[T]`` where to write, not one of those. Default: a new array.
 
     Shape: ``[T]``.
 
     Raises:
-        InputError: the two are not of one length, or not mono.
+        InputError: they are not of one length, or not mono.
     """
-    if source.ndim != 1 or source.shape != converted.shape:
+    sounds = [source, converted] if own is None else [source, converted, own]
+    if source.ndim != 1 or any(sound.shape != source.shape for sound in sounds):
         raise InputError(
-            f"differential: found source {list(source.shape)} and converted "
-            f"{list(converted.shape)}, expected mono [T] of one length"
+            f"differential: found source, converted and own voice of "
+            f"{[list(sound.shape) for sound in sounds]}, expected mono [T] of one length"
         )
     options = options or DifferentialOptions()
     f0_hz = at_hops(pitch, len(source) // HOP_SAMPLES + 1)
@@ -106,13 +134,15 @@ def carry_excitation(
     if not (f0_hz > 0).any():
         np.multiply(source, np.float32(gain), out=made)
         return made
-    song = _Song(source, converted, f0_hz, gain, device)
+    song = _Song(sounds, f0_hz, gain, device)
     with torch.inference_mode():
-        mean, level = _mean_change(song)
+        mean, offset = _mean_change(song, options.own_share)
         rest = for_unvoiced(mean, options)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
             spectrum, pitch_hz, left = song.block(first)
-            factor = factors(change_between(spectrum, pitch_hz) - level, pitch_hz, rest, options)
+            factor = factors(
+                changes(spectrum, pitch_hz, options.own_share)[1] + offset, pitch_hz, rest, options
+            )
             begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
             sound = torch.istft(
                 spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=hann(factor.device),
@@ -139,21 +169,21 @@ def hann(device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Song:
-    """Both vocals, read block by block."""
+    """Source, converted vocal and, if there is one, the source in its own voice, by blocks."""
 
-    source: FloatArray
-    converted: FloatArray
+    sounds: list[FloatArray]
     f0_hz: FloatArray
     gain: float
     device: str | torch.device
 
     def block(self, first: int) -> tuple[Tensor, Tensor, int]:
-        """Return the spectra ``[2, bins, hops]`` of a block with context, its F0, its start."""
+        """Return the spectra ``[2 or 3, bins, hops]`` of a block with context, F0 and start."""
         left = max(0, first - _CONTEXT_HOPS)
         right = min(len(self.f0_hz), first + BLOCK_HOPS + _CONTEXT_HOPS)
-        cut = slice(left * HOP_SAMPLES, min(right * HOP_SAMPLES, len(self.source)))
-        pair = np.stack([self.source[cut] * np.float32(self.gain), self.converted[cut]])
-        sound = torch.from_numpy(pair.astype(np.float32)).to(self.device)
+        cut = slice(left * HOP_SAMPLES, min(right * HOP_SAMPLES, len(self.sounds[0])))
+        rows = np.stack([sound[cut] for sound in self.sounds]).astype(np.float32)
+        rows[0] *= np.float32(self.gain)
+        sound = torch.from_numpy(rows).to(self.device)
         spectrum = torch.stft(
             sound, N_FFT, HOP_SAMPLES, window=hann(sound.device), pad_mode="constant",
             return_complex=True,
@@ -172,11 +202,30 @@ def change_between(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
     return envelopes[1] - envelopes[0]
 
 
-def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
-    """Return the mean log gain of what has a pitch, ``[bins, 1]``, and its level, a scalar.
+def changes(spectrum: Tensor, f0_hz: Tensor, own_share: float | Tensor = 1.0) -> Tensor:
+    """Return the log gains that bring the source, and the own voice, to the converted vocal.
 
-    The level is that of the bands as the ear has them. It is no colour: left in, it would set what
-    has a pitch against what has none.
+    Args:
+        spectrum: of source, converted vocal and, if there is one, the source in its own voice;
+            without it the source takes its place.
+        f0_hz: of all of them.
+        own_share: by how much the own voice takes the source's place in the second, ``[..., 1, 1]``
+            if it is a tensor.
+
+    Shape: ``[2 or 3, ..., bins, hops]`` and ``[..., hops]`` -> ``[2, ..., bins, hops]``.
+    """
+    envelopes = _envelope(spectrum, f0_hz)
+    source, own = envelopes[0], envelopes[-1] if len(envelopes) == 3 else envelopes[0]
+    return envelopes[1] - torch.stack([source, source + own_share * (own - source)])
+
+
+def _mean_change(song: _Song, own_share: float) -> tuple[Tensor, Tensor]:
+    """Return the mean log gain of what has a pitch, and what changes over time are short of it.
+
+    The level, that of the bands as the ear has them, is taken out of both. It is no colour: left
+    in, it would set what has a pitch against what has none.
+
+    Shape: ``[bins, 1]`` each.
     """
     total: Tensor | None = None
     count = 0
@@ -185,13 +234,13 @@ def _mean_change(song: _Song) -> tuple[Tensor, Tensor]:
         voiced = pitch_hz > 0
         context = first - begin // HOP_SAMPLES  # what neighbouring blocks count
         voiced[:context], voiced[context + BLOCK_HOPS :] = False, False
-        change = change_between(spectrum, pitch_hz)[:, voiced].sum(1, keepdim=True)
+        change = changes(spectrum, pitch_hz, own_share)[..., voiced].sum(-1, keepdim=True)
         total = change if total is None else total + change
         count += int(voiced.sum())
     assert total is not None  # noqa: S101
-    mean = total / max(count, 1)
-    level = level_of(mean)
-    return mean - level, level
+    mean, over_time = total / max(count, 1)
+    mean = mean - level_of(mean)
+    return mean, mean - over_time
 
 
 def level_of(mean: Tensor) -> Tensor:

@@ -19,11 +19,12 @@ from autovoice.vocode.differential import (
     SAMPLE_RATE_HZ,
     DifferentialOptions,
     at_hops,
-    change_between,
+    changes,
     factors,
     for_unvoiced,
     hann,
     level_of,
+    own_share_for,
     strength_for,
 )
 
@@ -33,13 +34,14 @@ LONGEST_S = BLOCK_HOPS * HOP_SAMPLES / SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A vocal ``[T]`` and what was made of it at 24 kHz, F0 at every hop, and two numbers."""
+    """A vocal ``[T]``, what was made of it, F0 at every hop, and itself decoded, if it was."""
 
     source: FloatArray
     converted: FloatArray
     f0_hz: FloatArray
     gain: float
-    strength: float
+    nearness: float
+    own: FloatArray | None = None
 
 
 class ResidentCarry(NetworkStage):
@@ -67,6 +69,8 @@ class ResidentCarry(NetworkStage):
         pitch: Pitch,
         gain: float,
         nearness: float,
+        *,
+        own: FloatArray | None = None,
     ) -> FloatArray:
         """Return the source with the converted vocal's colour.
 
@@ -75,19 +79,23 @@ class ResidentCarry(NetworkStage):
             pitch: of both.
             gain: of the source, to bring it to the converted vocal's level.
             nearness: cosine of the two voices' embeddings.
+            own: ``[T]``, the source decoded in its own voice. Default: it was not.
 
         Shape: ``[T]``.
         """
         f0_hz = at_hops(pitch, len(source) // HOP_SAMPLES + 1)
-        pair = Pair(source, converted, f0_hz, gain, strength_for(nearness))
-        seconds = len(source) / SAMPLE_RATE_HZ
-        return self.batched(self._run, pair, key=len(source), seconds=seconds)
+        pair = Pair(source, converted, f0_hz, gain, nearness, own)
+        seconds, key = len(source) / SAMPLE_RATE_HZ, (len(source), own is not None)
+        return self.batched(self._run, pair, key=key, seconds=seconds)
 
     def _run(self, pairs: Sequence[Pair]) -> list[FloatArray]:
-        """Filter vocals of one length in one pass."""
+        """Filter vocals of one length in one pass, all with their own voice or all without."""
         length, hops = len(pairs[0].source), len(pairs[0].f0_hz)
         sounds = [pair.source for pair in pairs] + [pair.converted for pair in pairs]
-        numbers = [pair.gain for pair in pairs] + [pair.strength for pair in pairs]
+        sounds += [pair.own for pair in pairs if pair.own is not None]
+        numbers = [pair.gain for pair in pairs]
+        numbers += [strength_for(pair.nearness) for pair in pairs]
+        numbers += [own_share_for(pair.nearness) for pair in pairs]
         parts = (
             Rows(sounds, length),
             Rows([pair.f0_hz for pair in pairs], hops),
@@ -104,26 +112,29 @@ def carried(sounds: Tensor, f0_hz: Tensor, numbers: Tensor) -> Tensor:
     """Filter a batch.
 
     Args:
-        sounds: ``[2 B, T]`` at 24 kHz: the sources, then what was made of them.
+        sounds: ``[2 B, T]`` at 24 kHz: the sources, then what was made of them; ``[3 B, T]`` with
+            the sources decoded in their own voices after these.
         f0_hz: ``[B, T // 120 + 1]``, 0 where unvoiced.
-        numbers: ``[2 B]``, gains of the sources, then strengths of the filter.
+        numbers: ``[3 B]``, gains of the sources, strengths of the filter, shares of the own voices.
 
     Shape: ``[B, T]``.
     """
     count, length = len(f0_hz), sounds.shape[1]
-    gains, strength = numbers[:count, None], numbers[count:, None, None]
+    gains, strength, share = numbers.view(3, count, 1, 1)
+    gains = gains[..., 0]
     loud = torch.cat([sounds[:count] * gains, sounds[count:]])
     window, options = hann(sounds.device), DifferentialOptions()
     flat = torch.stft(
         loud, N_FFT, HOP_SAMPLES, window=window, pad_mode="constant", return_complex=True
     )
-    spectrum = flat.view(2, count, *flat.shape[1:])
-    change = change_between(spectrum, f0_hz)
+    spectrum = flat.view(-1, count, *flat.shape[1:])
+    change, over_time = changes(spectrum, f0_hz, share)
     voiced = (f0_hz > 0).float()[:, None]
     sung = voiced.sum(2, keepdim=True)
     mean = (change * voiced).sum(2, keepdim=True) / sung.clamp_min(1)
-    level = level_of(mean)[..., None]
-    rest = for_unvoiced(mean - level, options)
-    factor = factors(change - level, f0_hz, rest, options, strength)
+    mean = mean - level_of(mean)[..., None]
+    short = mean - (over_time * voiced).sum(2, keepdim=True) / sung.clamp_min(1)
+    rest = for_unvoiced(mean, options)
+    factor = factors(over_time + short, f0_hz, rest, options, strength)
     sound = overlap_add(spectrum[0] * factor, window, HOP_SAMPLES, length)
     return torch.where(sung[:, 0] > 0, sound, loud[:count])
