@@ -27,6 +27,9 @@ from autovoice.server.work.fake import FakeRunner
 from autovoice.server.work.flag import Flag
 from autovoice.server.work.worker import Worker
 
+# Tests that crowd the database wait their turn however slow the disk is.
+PATIENCE_S = 60.0
+
 
 def tone(seconds: float = 1.0, rate: int = 8_000, kind: str = "WAV", **options: Any) -> bytes:
     """Return a file of a sine."""
@@ -52,13 +55,14 @@ class ApiDesk:
         folder: Path,
         live: StreamEngine | None = None,
         tracing: Tracing | None = None,
+        busy_s: float = PATIENCE_S,
         **changes: Any,
     ) -> None:
         values = {"engine": "fake", "fake_chunk_s": 0.0, "free_bytes": 0, "workers": 1}
         values["database_url"] = database_url(folder / "autovoice.sqlite3")
         self.settings = Settings(data_dir=folder, **{**values, **changes})
         FileStore(folder).prepare()
-        database = Database(self.settings.url, busy_s=10.0)
+        database = Database(self.settings.url, busy_s=busy_s)
         upgrade(database)
         self.service = Service(self.settings, database, tracing=tracing or Tracing())
         self.app = make_app(self.service, live)
@@ -89,7 +93,7 @@ class ApiDesk:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Do all jobs that come, in a thread."""
-        database, drain = Database(self.settings.url), Flag()
+        database, drain = Database(self.settings.url, busy_s=PATIENCE_S), Flag()
         service = Service(self.settings, database)
         worker = Worker(
             "w1", service.table, service.files, service.store, FakeRunner(0.0),

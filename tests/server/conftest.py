@@ -30,7 +30,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(database_url(tmp_path / "jobs.sqlite3"), busy_s=5.0)
+    made = Database(database_url(tmp_path / "jobs.sqlite3"), busy_s=60.0)
     upgrade(made)
     yield made
     made.close()

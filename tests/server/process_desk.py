@@ -157,6 +157,10 @@ class Running:
             time.sleep(0.05)
         raise AssertionError(f"not in {seconds:g} s: {what}")
 
+    def runs(self, label: str) -> bool:
+        """Tell whether the latest process of a place is alive."""
+        return alive(self.pids[label])
+
     def kill(self, label: str) -> None:
         """End a process as a power cut would."""
         with contextlib.suppress(ProcessLookupError):

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from autovoice.server import tables
 from autovoice.server.api.capacity import FULL_S
 from autovoice.server.api.schemas import ErrorBody
+from autovoice.server.rates import Rates
 
 JOBS = "/api/v1/jobs"
 
@@ -234,6 +235,7 @@ def test_a_full_queue_refuses_before_anything_is_received(tmp_path: Path) -> Non
 
 def test_quotas(tmp_path: Path) -> None:
     with serving(tmp_path, quotas={"concurrent_jobs": 1, "requests_per_minute": 5}) as desk:
+        desk.service.rates = Rates(5, clock=lambda: 0.0)  # no time passes, however slow this is
         assert desk.song().status_code == 202
         answer = desk.song()
         refused(answer, 429, "quota_exceeded")

@@ -200,6 +200,9 @@ def test_damaged_forms(desk: ApiDesk) -> None:
     refused(post(desk, b" " * 70_000, "application/json"), 413, "fields_too_large")
     refused(post(desk, b"[]", "application/json"), 400, "bad_json")
     refused(post(desk, b'{"voice": 1e999}', "application/json"), 422, "invalid_request")
+    song = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + tone()
+    for rest in (b"\r\n--b\r\na b: c\r\n\r\n", b"\r\n--b", b"\r\n--b\r\n"):  # after a whole file
+        refused(post(desk, song + rest, form), 400, "bad_form")
     files = [("file", ("a.wav", tone())), ("file", ("b.wav", tone()))]
     answer = desk.client.post("/api/v1/convert/song", files=files, data={"voice": "kumo"})
     refused(answer, 413, "too_many_files")

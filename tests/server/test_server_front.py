@@ -19,6 +19,7 @@ from autovoice.server.api.capacity import FRESH_S, FULL_S, Capacity
 from autovoice.server.api.errors import ApiError
 from autovoice.server.api.looks import Looks
 from autovoice.server.api.schemas import job_body
+from autovoice.server.api.watch import to_its_end
 from autovoice.server.jobs import JobNotFound, JobTable
 
 JOBS = "/api/v1/jobs"
@@ -101,6 +102,30 @@ def test_who_asks_while_a_query_runs_gets_the_next(
         return await late
 
     assert b'"state":"cancelled"' in asyncio.run(run())
+
+
+def test_what_runs_in_a_thread_has_ended_when_its_caller_has() -> None:
+    begun, go = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def work() -> None:
+        begun.set()
+        assert go.wait(60)
+        ended.append("work")
+
+    async def run() -> None:
+        task = asyncio.create_task(to_its_end(work))
+        await asyncio.to_thread(begun.wait, 60)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == ["work"]
+        assert await to_its_end(len, "four") == 4
+
+    asyncio.run(run())
 
 
 def test_a_lost_database_is_told_to_everybody(table: JobTable, reader: ThreadPoolExecutor) -> None:

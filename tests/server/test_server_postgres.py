@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from server_desk import IS_CI, OTHER_DATABASE
+from server_desk import IS_CI, OTHER_DATABASE, reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # Debian keeps the server's programs out of the path, by version.
@@ -46,9 +45,6 @@ def server() -> Iterator[str]:
     programs = PROGRAMS[-1].parent
     # Not below pytest's own folders, which no other user may enter.
     folder = Path(tempfile.mkdtemp(prefix="autovoice-postgres-"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     # It refuses to be run by root; its package has made a user for it.
     user = "postgres" if os.getuid() == 0 else None
     if user:
@@ -57,9 +53,10 @@ def server() -> Iterator[str]:
     run(programs / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-E", "UTF8", user=user)
     # Processes are killed here, not the machine: nothing has to wait for the disk.
     quick = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-    where = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
     control: Sequence[str | Path] = (programs / "pg_ctl", "-D", data, "-w")
-    run(*control, "-o", f"{where} {quick}", "-l", folder / "log", "start", user=user)
+    with reserved_port() as port:
+        where = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        run(*control, "-o", f"{where} {quick}", "-l", folder / "log", "start", user=user)
     try:
         yield f"postgresql://tester@127.0.0.1:{port}/postgres"
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import re
 import signal
@@ -19,7 +21,8 @@ from api_desk import tone
 from process_desk import Running, alive, environment, form, running
 
 JOBS, KILLS = 100, 20
-GRACE_S = 20.0
+GRACE_S = 60.0
+WORKERS = ("worker-0", "worker-1")
 
 
 def noise(length: int, seed: int) -> bytes:
@@ -44,7 +47,10 @@ def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: in
         for number in range(JOBS):
             jobs[storm.submit(files[number % 4], f"job-{number}")] = number % 4
             if number % (JOBS // KILLS) == 0:
-                storm.kill(chance.choice(victims))
+                storm.until(
+                    lambda: [one for one in victims if storm.runs(one)], "one can be killed"
+                )
+                storm.kill(chance.choice([one for one in victims if storm.runs(one)]))
                 time.sleep(chance.uniform(0.0, 0.2))
         storm.until(
             lambda: all(job["state"] == "done" for job in storm.jobs().values()),
@@ -58,7 +64,7 @@ def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: in
         text = storm.insist("GET", "/metrics")[1].decode()
         assert f'finished_total{{kind="convert.song",outcome="done"}} {JOBS}.0' in text
         ended = [event for event in storm.events if event.get("event") == "process ended"]
-        assert len(ended) >= KILLS / 2
+        assert len(ended) >= KILLS
 
 
 def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
@@ -66,13 +72,12 @@ def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
     with running(tmp_path / "d", fake_chunk_s=0.2) as service:
         job = service.submit(service.upload(noise(1_200_000, 1)), "k")
         service.until(lambda: service.jobs()[job]["chunks_done"] >= 5, "five chunks are done")
-        before = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/*")}
+        kept = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/[!.]*")}
         service.kill("worker-0")
         service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
         assert service.jobs()[job]["attempt"] == 2
         after = {one.name: one.stat().st_mtime_ns for one in folder.rglob("pieces/[!.]*")}
         assert len(after) == 19
-        kept = {name: at for name, at in before.items() if not name.startswith(".")}
         assert len(kept) >= 5
         assert {name: after[name] for name in kept} == kept  # none was made again
 
@@ -130,9 +135,14 @@ def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
         job = service.submit(service.upload(noise(2_000_000, 1)), "k")
         service.until(lambda: service.jobs()[job]["chunks_done"] >= 2, "two chunks are done")
         pids = list(service.pids.values())
+        # While the workers stand still, nothing can end before it was looked at.
+        for label in WORKERS:
+            os.kill(service.pids[label], signal.SIGSTOP)
         service.process.send_signal(signal.SIGTERM)
-        service.until(lambda: service.get("/health/ready")[0] == 503, "ready says no", GRACE_S / 2)
+        service.until(lambda: service.get("/health/ready")[0] == 503, "ready says no")
         assert service.get("/health/live")[0] == 200
+        for label in WORKERS:
+            os.kill(service.pids[label], signal.SIGCONT)
         assert service.stop(signal.SIGTERM) < GRACE_S
         assert service.process.returncode == 0
         assert not any(alive(pid) for pid in pids)
@@ -212,12 +222,19 @@ def test_slow_heads_and_slow_bodies_are_ended(tmp_path: Path) -> None:
                         slow.sendall(b"x")
                     except OSError:
                         break
-                while block := slow.recv(4096):
-                    answer += block
+                with contextlib.suppress(ConnectionError):  # by what was sent after the end
+                    while block := slow.recv(4096):
+                        answer += block
                 assert b"408" in answer.split(b"\r\n")[0]
                 assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
         assert list((tmp_path / "d" / "parts").iterdir()) == []
         assert service.get("/health/live")[0] == 200
+
+
+def asked(service: Running) -> set[str]:
+    """Return the ids of the requests for songs that are in the log."""
+    events = [one for one in service.events if one.get("path") == "/api/v1/convert/song"]
+    return {one["request"] for one in events}
 
 
 def test_secrets_are_in_no_log_and_no_process_list(tmp_path: Path) -> None:
@@ -237,8 +254,7 @@ def test_secrets_are_in_no_log_and_no_process_list(tmp_path: Path) -> None:
             body, kind = form({"voice": "poison-error"}, tone())
             service.request("POST", "/api/v1/convert/song?key=another-secret", body,
                             {**head, "Content-Type": kind})  # fmt: skip
-        told = {event.get("request") for event in service.events} - {None}
-        assert len(told) >= 3  # each of them is in the log, with its id
+        service.until(lambda: len(asked(service)) == 3, "each of them is in the log, with its id")
         for pid in [service.process.pid, *service.pids.values()]:
             for name in ("cmdline", "environ"):
                 assert password.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
@@ -253,17 +269,14 @@ def test_one_writer_rotates_the_log(tmp_path: Path) -> None:
     with running(tmp_path / "d", log_bytes=4096, log_files=3) as service:
         for _ in range(60):
             service.get("/health/live")
-        service.until(lambda: len(list((tmp_path / "d/logs").iterdir())) == 3, "logs are rotated")
-        files = sorted((tmp_path / "d" / "logs").iterdir())
-        assert [file.name for file in files] == [
-            "autovoice.log",
-            "autovoice.log.1",
-            "autovoice.log.2",
-        ]
-        for file in files:
-            assert file.stat().st_size <= 4096
-            for line in file.read_text().splitlines():
-                event = json.loads(line)
-                assert {"event", "level"} <= set(event)
-        requests = [e for e in service.events if e["event"] == "request"]
-        assert all(event["request"] and event["status"] for event in requests)
+    # It has ended, and so has the writing.
+    files = sorted((tmp_path / "d" / "logs").iterdir())
+    assert [file.name for file in files] == ["autovoice.log", "autovoice.log.1", "autovoice.log.2"]
+    for file in files:
+        assert file.stat().st_size <= 4096
+        for line in file.read_text().splitlines():
+            event = json.loads(line)
+            assert {"event", "level"} <= set(event)
+    requests = [e for e in service.events if e["event"] == "request"]
+    assert len(requests) >= 60
+    assert all(event["request"] and event["status"] for event in requests)

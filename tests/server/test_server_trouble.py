@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_desk import ApiDesk, refused, serving
+from api_desk import PATIENCE_S, ApiDesk, refused, serving
 from server_desk import of_sqlite
 from sqlalchemy import event
 
@@ -111,10 +111,17 @@ def test_a_disk_that_is_full_while_jobs_are_entered(desk: ApiDesk) -> None:
     assert desk.song().status_code == 202
 
 
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[ApiDesk]:
+    """A service that does not wait long for a lock."""
+    with serving(tmp_path, busy_s=0.2) as made:
+        yield made
+
+
 @of_sqlite
-def test_a_database_that_somebody_has_locked(desk: ApiDesk) -> None:
+def test_a_database_that_somebody_has_locked(hasty: ApiDesk) -> None:
+    desk = hasty
     job = desk.song().json()
-    desk.service.database.busy_s = 0.2
     other = sqlite3.connect(desk.settings.data_dir / "autovoice.sqlite3", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -132,7 +139,7 @@ def test_a_database_that_somebody_has_locked(desk: ApiDesk) -> None:
     finally:
         other.execute("ROLLBACK")
         other.close()
-        desk.service.database.busy_s = 10.0
+        desk.service.database.busy_s = PATIENCE_S
     assert left(desk, "files") == 1
     assert desk.song().status_code == 202
     assert "autovoice_database_up 1.0" in desk.client.get("/metrics").text

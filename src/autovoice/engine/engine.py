@@ -107,6 +107,11 @@ class Engine:
         return self._stages.device
 
     @property
+    def batch_sizes(self) -> dict[int, int]:
+        """How many passes through the networks had each number of pieces, so far."""
+        return dict(self._batcher.tally.sizes)
+
+    @property
     def stages(self) -> Stages:
         """The networks, for measurements; nobody else may use the engine meanwhile."""
         return self._stages

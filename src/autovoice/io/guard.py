@@ -145,7 +145,9 @@ class Decoder:
         kind, payload = self._message(_HEADER_LIMIT_BYTES)
         if kind != b"H":
             raise self._unreadable(payload.decode(errors="replace"))
-        said: dict[str, Any] = json.loads(payload)
+        said = _said(payload)
+        if said is None:
+            raise self._unreadable("what the decoder said of it makes no sense")
         rate, channels, claimed = said["sample_rate_hz"], said["channels"], said["claimed_samples"]
         if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
             raise InputError(
@@ -207,6 +209,23 @@ class Decoder:
             f"{info.channels} channel(s) at {info.sample_rate_hz} Hz, expected at most "
             f"{self.max_samples / info.sample_rate_hz:.1f} s; cut it, or raise max_seconds"
         )
+
+
+def _said(payload: bytes) -> dict[str, Any] | None:
+    """Return what the subprocess says of a file; None where damage made it say anything else."""
+    try:
+        said = json.loads(payload)
+        known = {
+            "container": str(said["container"]),
+            "codec": str(said["codec"]),
+            "sample_rate_hz": int(said["sample_rate_hz"]),
+            "channels": int(said["channels"]),
+            "claimed_samples": said["claimed_samples"] and max(0, int(said["claimed_samples"])),
+            "metadata": {str(key): str(value) for key, value in said["metadata"].items()},
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
+    return known
 
 
 def _printable(text: str) -> str:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autovoice.engine.batching.calls import Priority
@@ -41,12 +41,14 @@ class Tally:
         batches, jobs: how many were run.
         largest: most jobs in a batch.
         split: batches that had to be taken apart.
+        sizes: how many batches had each number of jobs.
     """
 
     batches: int = 0
     jobs: int = 0
     largest: int = 0
     split: int = 0
+    sizes: dict[int, int] = field(default_factory=dict)
 
 
 class Batcher:
@@ -175,6 +177,7 @@ class Batcher:
             self.tally.jobs += len(ready)
             self.tally.largest = max(self.tally.largest, len(ready))
             if ready:
+                self.tally.sizes[len(ready)] = self.tally.sizes.get(len(ready), 0) + 1
                 self._run_safely(ready)
             del batch, ready  # what went through may be large
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -22,6 +21,7 @@ from autovoice.server.api.routes import health, jobs, songs, speech, voices
 from autovoice.server.api.schemas import ErrorBody
 from autovoice.server.api.service import Service
 from autovoice.server.api.stream_engine import StreamEngine
+from autovoice.server.api.watch import to_its_end
 from autovoice.server.orphans import remove_orphans
 
 log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ async def _sweep(service: Service) -> None:
 
     while True:
         try:
-            await run_in_threadpool(once)
+            await to_its_end(once)
         except Exception as error:  # a sweep that failed is tried again, whatever it was
             log.warning("sweeping failed", problem=str(error))
         await asyncio.sleep(SWEEP_S)

@@ -54,6 +54,7 @@ HISTOGRAMS = {
     "job_queue_wait_seconds": ("From submission to the first attempt.", ("kind",)),
     "job_stage_duration_seconds": ("Of one stage of a job.", ("kind", "stage")),
     "job_realtime_factor": ("Seconds of work per second of sound.", ("kind",)),
+    tallies.BATCH_SIZE: ("Pieces that shared one pass through a network.", ("process",)),
 }
 
 

@@ -181,11 +181,11 @@ async def receive_form(request: Request, service: Service, *, most_files: int = 
                 service.receiving_bytes += len(block)
                 await run_in_threadpool(parser.write, block)
             await run_in_threadpool(parser.finalize)
-        except FormParserError as error:
-            raise ApiError(400, "bad_form", f"the form is damaged ({error})", close=True) from error
-        except BaseException:
+        except BaseException as error:
             await run_in_threadpool(_discard, service, receiver.form)
-            raise
+            if not isinstance(error, FormParserError):
+                raise
+            raise ApiError(400, "bad_form", f"the form is damaged ({error})", close=True) from error
         finally:
             service.receiving_bytes -= counted
         if not receiver.is_complete:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +16,7 @@ from autovoice.server.jobs import Job, JobTable
 
 log = structlog.get_logger(__name__)
 EVERY_S = 0.25
+Result = TypeVar("Result")
 
 
 class Watcher:
@@ -40,7 +42,7 @@ class Watcher:
                     log.warning("jobs cannot be followed now", problem=str(error))
 
     async def _look(self) -> None:
-        found = await run_in_threadpool(self._table.several, list(self._watched))
+        found = await to_its_end(self._table.several, list(self._watched))
         for job in found:
             if self._seen.get(job.id) == job.version:
                 continue
@@ -61,6 +63,19 @@ class Watcher:
             if not self._watched[job_id]:
                 del self._watched[job_id]
                 self._seen.pop(job_id, None)
+
+
+async def to_its_end(work: Callable[..., Result], *arguments: Any) -> Result:
+    """Run work in a thread; a caller who is cancelled meanwhile still waits until it has ended.
+
+    So the database is closed after the last who uses it, and no connection is left open.
+    """
+    running = asyncio.ensure_future(run_in_threadpool(work, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 def _replace(queue: asyncio.Queue[Job], job: Job) -> None:

@@ -121,11 +121,13 @@ class Observation:
         name: of the histogram.
         label: its label values, joined by ``|``.
         value: in base units.
+        times: how often it was seen.
     """
 
     name: str
     label: str
     value: float
+    times: int = 1
 
 
 @dataclass(frozen=True)

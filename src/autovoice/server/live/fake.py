@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,27 @@ class FakeMaker:
 
     def __init__(self, chunk_s: float, most: int) -> None:
         self._chunk_s, self._capacity = chunk_s, Capacity(most)
+        self._lock = threading.Lock()
+        self._converted = 0
 
     def load(self) -> None:
         """There is nothing to load."""
+
+    def batch_sizes(self) -> Mapping[int, int]:
+        """Return what was converted: each chunk by itself."""
+        return {1: self._converted} if self._converted else {}
+
+    def count(self) -> None:
+        """Count a chunk."""
+        with self._lock:
+            self._converted += 1
 
     def open(
         self, voice: str, owner: str, sample_rate_hz: int, chunk_ms: float,  # noqa: ARG002
         options: Mapping[str, Any],  # noqa: ARG002
     ) -> FakeSession:  # fmt: skip
         """Begin."""
-        session = FakeSession(self._chunk_s, self._capacity)
+        session = FakeSession(self._chunk_s, self._capacity, self.count)
         session.change_voice(voice)
         self._capacity.admit(session, 0.0)
         return session
@@ -46,8 +58,8 @@ class FakeSession:
     latency_samples = 0
     notes: tuple[str, ...] = ()
 
-    def __init__(self, chunk_s: float, capacity: Capacity) -> None:
-        self._chunk_s, self._capacity = chunk_s, capacity
+    def __init__(self, chunk_s: float, capacity: Capacity, count: Callable[[], None]) -> None:
+        self._chunk_s, self._capacity, self._count = chunk_s, capacity, count
         self._voice = ""
 
     def convert(self, samples: FloatArray) -> FloatArray:
@@ -57,6 +69,7 @@ class FakeSession:
         if self._voice == "poison-error":
             raise RuntimeError("an error that nobody expected")
         time.sleep(self._chunk_s)
+        self._count()
         turned: FloatArray = samples * np.float32(-1)
         return turned
 

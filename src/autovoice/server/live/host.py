@@ -43,6 +43,9 @@ class LiveMaker(Protocol):
     def load(self) -> None:
         """Bring the models in."""
 
+    def batch_sizes(self) -> Mapping[int, int]:
+        """Return how many passes through the networks had each number of windows, so far."""
+
     def open(
         self,
         voice: str,

@@ -44,6 +44,10 @@ class EngineMaker:
         with self._given.session(PROBE_VOICE, warm_up=False) as probe:
             self._chunk_s = probe.warm_up()
 
+    def batch_sizes(self) -> Mapping[int, int]:
+        """Return those of the engine."""
+        return {} if self._given is None else self._given.batch_sizes
+
     def open(
         self, voice: str, owner: str, sample_rate_hz: int, chunk_ms: float,
         options: Mapping[str, Any],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autovoice.errors import InputError, VoiceError
 from autovoice.server.files import FileStore, folder_bytes
+from autovoice.server.jobs.batches import Batches
 from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outcome
 from autovoice.server.settings import Settings
 from autovoice.server.voicebank import VoiceBank
@@ -68,6 +69,7 @@ class EngineRunner:
         self._settings, self._store, self._check = settings, store, check
         self._voices = VoiceBank.of(settings)
         self._given = engine
+        self._batches = Batches(lambda: self._engine.batch_sizes, "worker")
 
     def load(self) -> None:
         """Fetch missing weights; convert tones and say a word, which brings all models in."""
@@ -81,6 +83,7 @@ class EngineRunner:
             # A worker does one job at a time: batches of one are all that comes.
             self._given.warm_up(self._settings.warm_up_s or (1.0,), most=1)
             self._given.speak("Hello.", "kumo")
+        self._batches.fresh()  # what warmed it up was nobody's
         self.device = self._engine.device
 
     @property
@@ -100,13 +103,14 @@ class EngineRunner:
         if task.kind not in kinds:
             raise InputError(f"job kind {task.kind!r}: expected one of {', '.join(kinds)}")
         try:
-            return kinds[task.kind](task, desk)
+            outcome = kinds[task.kind](task, desk)
         except InputError as error:
             raise type(error)(_in_their_words(str(error), task)) from error
         except RuntimeError as error:
             if is_sticky(error, self._engine.device):
                 raise StickyDeviceError(f"{self._engine.device}: {error}") from error
             raise
+        return replace(outcome, observations=(*outcome.observations, *self._batches.fresh()))
 
     def _convert(self, task: Task, desk: Desk) -> Outcome:
         request, begun = task.request, time.perf_counter()

@@ -1,0 +1,31 @@
+"""How many pieces shared each pass of an engine, as values for a histogram that outlives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from autovoice.server.jobs.records import Observation
+from autovoice.server.jobs.tallies import BATCH_SIZE
+
+
+class Batches:
+    """What was not told yet of an engine's passes.
+
+    Args:
+        sizes: returns how many passes had each number of pieces, since the engine was made.
+        process: what kind of process it is in.
+    """
+
+    def __init__(self, sizes: Callable[[], Mapping[int, int]], process: str) -> None:
+        self._sizes, self._process = sizes, process
+        self._told: Mapping[int, int] = {}
+
+    def fresh(self) -> tuple[Observation, ...]:
+        """Return the passes since the last call, each size once."""
+        now, before = self._sizes(), self._told
+        self._told = now
+        return tuple(
+            Observation(BATCH_SIZE, self._process, float(size), count - before.get(size, 0))
+            for size, count in sorted(now.items())
+            if count > before.get(size, 0)
+        )
