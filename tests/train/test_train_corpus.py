@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from autovoice.eval.dio import dio
-from autovoice.train.corpus import Corpus, Crops, filled
+from autovoice.train.corpus import Corpus, Crops, filled, sent
+from tests.heard_ops import ASKING, HeardOps
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,29 @@ def test_a_reference_from_the_same_clip_is_cut_from_elsewhere(corpus: Corpus) ->
     # Another clip serves whole, and so does one with too little left.
     assert (low[2], high[2]) == (corpus.starts[0], corpus.starts[0] + 96_000)
     assert (low[3], high[3]) == (corpus.starts[2], corpus.starts[2] + 96_000)
+
+
+def test_cutting_takes_few_ops_asks_the_device_nothing_and_copies_once(corpus: Corpus) -> None:
+    rng = np.random.default_rng(3)
+    clip = np.array([0, 1, 2, 3])
+    places = corpus.places(clip, np.array([1.0, 0.9, 1.2, 1.4]), 12_000, 12_000, rng)
+    assert places.shape == (9, 4)
+    with HeardOps() as heard:
+        crops = corpus.cut(sent(places, "cpu"), 12_000, 12_000)
+    assert not set(heard.names) & set(ASKING)
+    # One op for each tap and each step of its weight took 2,700.
+    assert len(heard.names) < 160
+    assert crops.speaker.tolist() == [0, 0, 1, 1]
+    assert crops.speed.tolist() == pytest.approx([1.0, 0.9, 1.2, 1.4])
+
+
+def test_places_hold_whole_numbers_exactly(corpus: Corpus) -> None:
+    speed = np.ones(4)
+    places = corpus.places(np.arange(4), speed, 12_000, 12_000, np.random.default_rng(3))
+    start, left, other, other_left = places[1:5]
+    assert (start + left == corpus.starts + corpus.lengths).all()
+    assert (other == np.floor(other)).all()
+    assert (other_left > 0).all()
+    for index, (begin, voice) in enumerate(zip(other, corpus.speaker, strict=True)):
+        clip = int(np.searchsorted(corpus.starts, begin, side="right")) - 1
+        assert corpus.speaker[clip] == voice, index
