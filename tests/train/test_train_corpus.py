@@ -8,10 +8,10 @@ import made_corpus
 import numpy as np
 import pytest
 import torch
+from tests.heard_ops import ASKING, HeardOps
 
 from autovoice.eval.dio import dio
 from autovoice.train.corpus import Corpus, Crops, filled, sent
-from tests.heard_ops import ASKING, HeardOps
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +181,16 @@ def test_places_hold_whole_numbers_exactly(corpus: Corpus) -> None:
     for index, (begin, voice) in enumerate(zip(other, corpus.speaker, strict=True)):
         clip = int(np.searchsorted(corpus.starts, begin, side="right")) - 1
         assert corpus.speaker[clip] == voice, index
+
+
+def test_more_clips_of_a_noisy_speaker_weigh_no_more(tmp_path: Path) -> None:
+    def share(clips: int) -> float:
+        folder = tmp_path / str(clips)
+        with pytest.MonkeyPatch.context() as patch:
+            pitches = {"libri_low": (110.0,), "so_high": (230.0,) * clips}
+            patch.setattr(made_corpus, "VOICES", pitches)
+            made_corpus.write_corpus(folder, seconds=1.0, bands_hz=[12_000.0] * (clips + 1))
+        one = Corpus(folder, "cpu")
+        return float(one.weight[one.speaker == 1].sum())
+
+    assert share(1) < share(2) < share(3) == pytest.approx(share(6))

@@ -56,18 +56,16 @@ def read_varispeed(
     base = place.floor().long()
     part = (place - base).float()
     cutoff = (1 / speed).clamp(max=1.0).float()[:, None, None]
-    tap = torch.arange(1 - half, half + 1, device=audio.device)
-    rows = max(1, _MOST_VALUES // max(1, length * len(tap)))
+    rows = max(1, _MOST_VALUES // max(1, 2 * half * length))
     # All taps of some items at once: one by one they are 24 times as many small kernels.
     return torch.cat([
-        _read(audio, base[at : at + rows], part[at : at + rows], cutoff[at : at + rows], tap, half)
+        _read(audio, base[at : at + rows], part[at : at + rows], cutoff[at : at + rows], half)
         for at in range(0, len(base), rows)
     ])  # fmt: skip
 
 
-def _read(
-    audio: Tensor, base: Tensor, part: Tensor, cutoff: Tensor, tap: Tensor, half: int
-) -> Tensor:
+def _read(audio: Tensor, base: Tensor, part: Tensor, cutoff: Tensor, half: int) -> Tensor:
     """Weigh and add up the samples round each place, ``[B, L]``."""
+    tap = torch.arange(1 - half, half + 1, device=audio.device)
     sample = audio[(base[..., None] + tap).clamp(0, audio.shape[0] - 1)].float()
     return (sample * _kernel(tap - part[..., None], cutoff, half)).sum(-1)

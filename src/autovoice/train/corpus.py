@@ -27,6 +27,7 @@ _EDGE_FRAMES = 2
 _LEAST_REFERENCE = 36_000
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
 _WEIGHTS = {"libri_": 1.0, "libritts": 4.0, "tsp": 0.6, "so_": 0.4, "festvox": 0.6}
+_NOISY, _NOISY_CLIPS = "so_", 3
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
@@ -132,7 +133,11 @@ class Corpus:
             next((w for key, w in _WEIGHTS.items() if str(label).startswith(key)), 0.5)
             for label in labels
         ]
-        self.weight = np.array(weight) * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
+        # However many clips of a speaker in a noisy room there are, they weigh as these few do.
+        counts = np.array([len(self.by_speaker[i]) for i in self.speaker])
+        noisy = np.array([str(label).startswith(_NOISY) for label in labels])
+        weight = np.where(noisy, np.minimum(1.0, _NOISY_CLIPS / counts), 1.0) * np.array(weight)
+        self.weight = weight * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
         self.weight /= self.weight.sum()
         log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
                  self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
@@ -190,7 +195,7 @@ class Corpus:
         ]).astype(np.float64)  # fmt: skip
 
     def cut(self, places: Tensor, samples: int, reference_samples: int) -> Crops:
-        """Cut what :meth:`places` chose; asks the device nothing, so that it need not be waited for.
+        """Cut what :meth:`places` chose; the device is asked nothing, so nobody waits for it.
 
         Shape: ``places: [9, B]`` float64 on the device of the corpus.
         """

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from autovoice.train.synthetic import SyntheticBatch, SyntheticPairs
 
-
 # Batches that are made at once to fill the stock: making more takes hardly more operators.
 _AT_ONCE = 4
 
