@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+import torch
+
 from autovoice.train.step_profile import Profile
 
 
@@ -49,3 +52,51 @@ def test_so_many_steps_are_timed_once_all_is_made(tmp_path: Path) -> None:
     profile.due(ready=True)
     assert not profile.active  # once in a run
     assert not profile.finished
+
+
+class Clock:
+    """Stands for the device's clock: each event that is recorded is one millisecond later."""
+
+    now = 0.0
+    capturing = False
+
+    class Event:
+        """One event; those within a graph are external."""
+
+        def __init__(self, **kind: bool) -> None:
+            self.external, self.at = kind.get("external", False), 0.0
+
+        def record(self) -> None:
+            assert self.external == Clock.capturing
+            Clock.now += 1.0
+            self.at = Clock.now
+
+        def elapsed_time(self, other: Clock.Event) -> float:
+            return other.at - self.at
+
+
+def test_captured_steps_are_looked_into_after_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "Event", Clock.Event)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: Clock.capturing)
+    waits: list[int] = []
+    profile = Profile(2, "cuda:0")
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append(profile.done))
+    monkeypatch.setattr(Clock, "capturing", True)
+    profile.kind = "real"
+    with profile.part("generator"), profile.part("backward"):
+        pass
+    monkeypatch.setattr(Clock, "capturing", False)
+    profile.due(ready=True)
+    for _ in range(4):
+        assert not profile.finished
+        with profile.step(), profile.replay("real"):
+            pass
+    assert profile.finished
+    assert waits == [2, 3]  # the first two ran as ever
+    profile.write(tmp_path, {})
+    told = json.loads((tmp_path / "profile.json").read_text(encoding="utf-8"))
+    assert told["steps"] == 2
+    assert told["parts"]["step real"]["device_ms"] == 1.0
+    assert told["inside"] == {"backward": 1.0, "generator": 3.0}
