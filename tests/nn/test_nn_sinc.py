@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autovoice.nn import sinc
 from autovoice.nn.sinc import Downsample24To16, read_varispeed
 
 
@@ -76,3 +77,13 @@ def test_half_precision_is_read_too() -> None:
     read = read_varispeed(audio, torch.tensor([0]), torch.tensor([1.0]), 2_400)
     assert read.dtype == torch.float32
     torch.testing.assert_close(read[0], audio.float(), atol=1e-5, rtol=0)
+
+
+def test_items_read_in_several_passes_are_those_read_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audio = torch.randn(4_000, generator=torch.Generator().manual_seed(0))
+    start, speed = torch.tensor([0, 700, 1_900]), torch.tensor([0.8, 1.0, 1.4])
+    whole = read_varispeed(audio, start, speed, 600)
+    monkeypatch.setattr(sinc, "_MOST_VALUES", 600 * 24 * 2)
+    torch.testing.assert_close(read_varispeed(audio, start, speed, 600), whole)

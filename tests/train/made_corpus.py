@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,10 @@ def sound(f0_hz: FloatArray, harmonics: int = 12) -> FloatArray:
     return (0.05 * waves).astype(np.float32)
 
 
-def write_corpus(folder: Path, seconds: float = SECONDS, rate_hz: int = 24_000) -> None:
+def write_corpus(
+    folder: Path, seconds: float = SECONDS, rate_hz: int = 24_000,
+    bands_hz: Sequence[float] = (7_600.0, 7_600.0, 12_000.0, 12_000.0),
+) -> None:  # fmt: skip
     """Write ``corpus.zip`` and ``corpus.npz``."""
     folder.mkdir(exist_ok=True)
     curves, speakers, names = [], [], []
@@ -51,7 +55,7 @@ def write_corpus(folder: Path, seconds: float = SECONDS, rate_hz: int = 24_000) 
         offsets=np.cumsum([0, *(len(curve) for curve in curves)]),
         names=np.array(names),
         speakers=np.array(speakers),
-        band_hz=np.array([7_600.0, 7_600.0, 12_000.0, 12_000.0], np.float32),
+        band_hz=np.array(bands_hz, np.float32),
     )
 
 

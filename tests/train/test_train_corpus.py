@@ -8,9 +8,10 @@ import made_corpus
 import numpy as np
 import pytest
 import torch
+from tests.heard_ops import ASKING, HeardOps
 
 from autovoice.eval.dio import dio
-from autovoice.train.corpus import Corpus, Crops, filled
+from autovoice.train.corpus import Corpus, Crops, filled, sent
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,42 @@ def test_a_reference_from_the_same_clip_is_cut_from_elsewhere(corpus: Corpus) ->
     # Another clip serves whole, and so does one with too little left.
     assert (low[2], high[2]) == (corpus.starts[0], corpus.starts[0] + 96_000)
     assert (low[3], high[3]) == (corpus.starts[2], corpus.starts[2] + 96_000)
+
+
+def test_cutting_takes_few_ops_asks_the_device_nothing_and_copies_once(corpus: Corpus) -> None:
+    rng = np.random.default_rng(3)
+    clip = np.array([0, 1, 2, 3])
+    places = corpus.places(clip, np.array([1.0, 0.9, 1.2, 1.4]), 12_000, 12_000, rng)
+    assert places.shape == (9, 4)
+    with HeardOps() as heard:
+        crops = corpus.cut(sent(places, "cpu"), 12_000, 12_000)
+    assert not set(heard.names) & set(ASKING)
+    # One op for each tap and each step of its weight took 2,700.
+    assert len(heard.names) < 160
+    assert crops.speaker.tolist() == [0, 0, 1, 1]
+    assert crops.speed.tolist() == pytest.approx([1.0, 0.9, 1.2, 1.4])
+
+
+def test_places_hold_whole_numbers_exactly(corpus: Corpus) -> None:
+    speed = np.ones(4)
+    places = corpus.places(np.arange(4), speed, 12_000, 12_000, np.random.default_rng(3))
+    start, left, other, other_left = places[1:5]
+    assert (start + left == corpus.starts + corpus.lengths).all()
+    assert (other == np.floor(other)).all()
+    assert (other_left > 0).all()
+    for index, (begin, voice) in enumerate(zip(other, corpus.speaker, strict=True)):
+        clip = int(np.searchsorted(corpus.starts, begin, side="right")) - 1
+        assert corpus.speaker[clip] == voice, index
+
+
+def test_more_clips_of_a_noisy_speaker_weigh_no_more(tmp_path: Path) -> None:
+    def share(clips: int) -> float:
+        folder = tmp_path / str(clips)
+        with pytest.MonkeyPatch.context() as patch:
+            pitches = {"libri_low": (110.0,), "so_high": (230.0,) * clips}
+            patch.setattr(made_corpus, "VOICES", pitches)
+            made_corpus.write_corpus(folder, seconds=1.0, bands_hz=[12_000.0] * (clips + 1))
+        one = Corpus(folder, "cpu")
+        return float(one.weight[one.speaker == 1].sum())
+
+    assert share(1) < share(2) < share(3) == pytest.approx(share(6))

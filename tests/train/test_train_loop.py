@@ -15,7 +15,7 @@ import torch
 from autovoice.train import checkpoint, loop
 from autovoice.train.adversary import Adversary
 from autovoice.train.networks import Networks
-from autovoice.train.options import Options
+from autovoice.train.options import Moves, Options
 from autovoice.train.steps import move_pitch
 from autovoice.train.trainer import CRITICS_ALONE, Trainer
 
@@ -38,8 +38,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def options(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Options:
     """As small as the networks allow; no time to train in, so that every step is counted here."""
     return Options(
-        data, tmp_path_factory.mktemp("frozen"), seconds=0.0, judge_seconds=0.01, batch=2,
-        frames=16, device="cpu", learning_rate=1e-2,
+        data, tmp_path_factory.mktemp("frozen"), seconds=0.0, judge_steps=1, batch=2,
+        frames=16, device="cpu", learning_rate=1e-2, keep_state=False,
     )  # fmt: skip
 
 
@@ -84,8 +84,8 @@ def test_what_is_saved_is_the_moving_average(
 ) -> None:
     trainer, before = frozen
     now = trainer.nets.state_dict()
-    steps = trainer.step - trainer.begin_step
-    decay = (1 + steps) / (10 + steps)
+    assert trainer.taught == 1
+    decay = 1 / 10
     name = "adapter.outward.weight"
     expected = torch.lerp(now[name], before[name], decay)
     torch.testing.assert_close(trainer.average[name], expected)
@@ -137,7 +137,7 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     assert {name.split(".")[0] for name in checkpoint.load(tmp_path, "model")} == {
         "adapter", "style", "decoder",
     }  # fmt: skip
-    again = Adversary("cpu", trainer.nets.mel, trainer._autocast, tmp_path)
+    again = Adversary("cpu", trainer.nets.mel, trainer.autocast, tmp_path)
     assert not again.fresh
     for name, value in trainer.adversary.voice.state_dict().items():
         torch.testing.assert_close(again.voice.state_dict()[name], value, atol=1e-3, rtol=1e-3)
@@ -152,25 +152,6 @@ def test_in_the_joint_phase_the_critics_learn_from_every_kind(sung_every: int) -
         kinds = ["cross"] if step % sung_every else ["cross", "sung"]
         taught += [kind for kind in kinds if trainer._turn(kind) == kind + "+"]
     assert [taught.count(kind) for kind in ("cross", "sung")] == [6, (12 // sung_every + 1) // 2]
-
-
-def test_the_rate_warms_up_and_falls(frozen: tuple[Trainer, dict[str, torch.Tensor]]) -> None:
-    trainer, _ = frozen
-
-    def rate(step: int, done: float) -> float:
-        trainer.step = step
-        trainer._set_rate(done)
-        found: float = trainer.optimiser.param_groups[0]["lr"]
-        return found
-
-    kept = trainer.step
-    trainer.begin_step = 0
-    full = trainer.options.learning_rate
-    assert rate(0, 0.0) == pytest.approx(full / 40)
-    assert rate(100, 0.0) == pytest.approx(full)
-    assert rate(100, 0.5) == pytest.approx(full * 0.525)
-    assert rate(100, 1.0) == pytest.approx(full * 0.05)
-    trainer.step = kept
 
 
 def test_pitch_is_moved_to_the_other_voice() -> None:
@@ -193,3 +174,29 @@ def test_pitch_is_moved_to_the_other_voice() -> None:
     assert float(moved.min()) >= 60
     silent = move_pitch(torch.zeros(2, 4), medians[:2], medians[:2], chance)
     assert not silent.any()
+
+
+def test_a_share_of_melodies_is_moved_by_whole_octaves_from_where_they_lie() -> None:
+    medians = torch.tensor([100.0, 230.0] * 200)
+    f0_hz = torch.full((400, 4), 200.0)
+    chance = torch.Generator().manual_seed(0)
+    other = medians.roll(1, 0)
+    moved = move_pitch(f0_hz, medians, other, chance, Moves(octave_share=1.0, octave_most=2))
+    octaves = torch.log2(moved[:, 0] / 200.0)
+    assert set(octaves[0::2].tolist()) == {1.0, 2.0}  # the other voice is higher
+    assert octaves[1::2].max() == -1.0
+    assert octaves[1::2].min() == pytest.approx(math.log2(60 / 200), abs=1e-5)  # nobody sings lower
+    alike = move_pitch(f0_hz, medians, medians, chance, Moves(octave_share=1.0))
+    assert set(torch.log2(alike[:, 0] / 200.0).tolist()) == {-1.0, 1.0}
+    half = move_pitch(f0_hz, medians, other, chance, Moves(octave_share=0.5, whole_share=0.0))
+    whole = torch.log2(half[:, 0] / 200.0).abs() == 1.0
+    assert 0.4 < float(whole.float().mean()) < 0.6
+
+
+def test_melodies_can_be_left_at_the_other_voice() -> None:
+    medians = torch.tensor([100.0, 150.0] * 20)
+    f0_hz = torch.full((40, 4), 200.0)
+    moves = Moves(whole_share=0.0, raised_share=0.0, lowered_share=0.0)
+    moved = move_pitch(f0_hz, medians, medians.roll(1, 0), torch.Generator(), moves)
+    expected = f0_hz * (medians.roll(1, 0) / medians)[:, None]
+    torch.testing.assert_close(moved, expected)

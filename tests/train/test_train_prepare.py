@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import zipfile
@@ -13,8 +14,9 @@ import pytest
 import soundfile
 
 from autovoice.analyse.pitch import SwiftF0Tracker
+from autovoice.errors import InputError
 from autovoice.train.corpus import Corpus
-from autovoice.train.prepare import pack, pitch_of, select
+from autovoice.train.prepare import LIMITS, limit_of, pack, pitch_of, select
 
 FIELDS = ("shard", "file", "speaker", "seconds", "source")
 
@@ -34,7 +36,7 @@ def _rows(
 
 
 def test_short_clips_are_left_out_and_the_longest_kept(tmp_path: Path) -> None:
-    rows = _rows("noisy", "speechocean762 train", [2.0, 1.9, 5.0, 3.0, 4.0])
+    rows = _rows("noisy", "speechocean762 train", [2.0, 1.9, 5.0, 3.0, 4.0, 6.0, 2.5, 2.2])
     rows += _rows("other", "speechocean762 train", [2.5])
     rows += _rows("reader", "festvox-ru", [3.0] * 70)
     rows += _rows("made", "Kokoro-82M itself", [9.0])
@@ -44,12 +46,25 @@ def test_short_clips_are_left_out_and_the_longest_kept(tmp_path: Path) -> None:
         speaker: [float(row["seconds"]) for row in chosen if row["speaker"] == speaker]
         for speaker in ("noisy", "other", "reader", "made", "clean")
     }
-    assert lengths["noisy"] == [5.0, 4.0, 3.0]
+    assert lengths["noisy"] == [6.0, 5.0, 4.0, 3.0, 2.5, 2.2]
     assert lengths["other"] == [2.5]
     assert len(lengths["reader"]) == 60
     assert lengths["made"] == []
-    assert len(lengths["clean"]) == 99
-    assert min(lengths["clean"]) == pytest.approx(2.21)
+    assert len(lengths["clean"]) == 120  # no limit, and 2 s are enough
+
+
+def test_limits_can_be_given_and_must_be_for_a_source_that_is_there(tmp_path: Path) -> None:
+    manifest = _manifest(
+        tmp_path / "manifest.csv",
+        _rows("noisy", "speechocean762 train", [3.0] * 9) + _rows("a", "librispeech b", [4.0] * 5),
+    )
+    assert len(select(manifest, {**LIMITS, "speechocean762": 8, "librispeech": 2})) == 10
+    with pytest.raises(InputError, match="found 'libri speech', expected the beginning of one of"):
+        select(manifest, {**LIMITS, "libri speech": 2})
+    assert limit_of("TSP subset=4") == ("TSP subset", 4)
+    for word in ("TSP", "=4", "TSP=x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected SOURCE=N"):
+            limit_of(word)
 
 
 @pytest.fixture(scope="module")

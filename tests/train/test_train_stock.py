@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from autovoice.train.stock import Stock
@@ -29,9 +30,16 @@ def _draw(stock: Stock, times: int) -> list[SyntheticBatch]:
 def test_the_teacher_works_once_for_many_draws() -> None:
     teacher = CountingTeacher()
     batches = _draw(Stock(teacher, 5, renew_every=100), 20)  # type: ignore[arg-type]
-    assert teacher.made == 5
+    assert teacher.made == 2  # four batches at once, and the fifth
     seen = torch.cat([batch.audio[:, 0] for batch in batches])
-    assert set(seen.tolist()) == {1.0, 2.0, 3.0, 4.0, 5.0}
+    assert set(seen.tolist()) == {1.0, 2.0}
+    assert float((seen == 1.0).float().mean()) == pytest.approx(0.8, abs=0.15)
+
+
+def test_a_stock_can_be_kept_as_it_is() -> None:
+    teacher = CountingTeacher()
+    _draw(Stock(teacher, 4, renew_every=0), 20)  # type: ignore[arg-type]
+    assert teacher.made == 1
 
 
 def test_the_tensors_of_an_item_stay_together() -> None:
@@ -44,5 +52,5 @@ def test_the_stock_is_renewed_in_turn() -> None:
     teacher = CountingTeacher()
     stock = Stock(teacher, 3, renew_every=2)  # type: ignore[arg-type]
     _draw(stock, 12)
-    assert teacher.made == 3 + 6
-    assert set(stock.kept["sentence"].tolist()) == {7.0, 8.0, 9.0}
+    assert teacher.made == 1 + 6
+    assert set(stock.kept["sentence"].tolist()) == {5.0, 6.0, 7.0}

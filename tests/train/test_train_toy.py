@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from autovoice.cli.main import main
 from autovoice.train import checkpoint, loop, trainer
 from autovoice.train.trainer import Trainer
 
-LIMIT_S = 180.0
 STEPS = 200
 LEARNT = ("asr", "style", "mel_synthetic", "mel_real")
 
@@ -82,19 +80,17 @@ class Gradients:
 
 
 @pytest.fixture(scope="module")
-def toy(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Gradients, float]:
-    """200 steps of phase frozen: the folder, the gradients, the seconds of one core."""
+def toy(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Gradients]:
+    """200 steps of phase frozen: the folder and the gradients."""
     out = tmp_path_factory.mktemp("toy")
-    begin = time.process_time()
     with pytest.MonkeyPatch.context() as patch:
         gradients = Gradients(patch)
         assert train(data, out, "--steps", STEPS, "--set", "report_every=20") == 0
-    return out, gradients, time.process_time() - begin
+    return out, gradients
 
 
-def test_losses_fall_in_time(toy: tuple[Path, Gradients, float]) -> None:
-    out, _, seconds = toy
-    assert seconds < LIMIT_S
+def test_losses_fall(toy: tuple[Path, Gradients]) -> None:
+    out, _ = toy
     rows = rows_of(out)
     assert [row["at"] for row in rows[:2]] == ["ready", "judge"]
     assert rows[-1]["at"] == "end"
@@ -106,18 +102,20 @@ def test_losses_fall_in_time(toy: tuple[Path, Gradients, float]) -> None:
 
 
 def test_gradients_are_finite_and_reach_every_trained_weight(
-    toy: tuple[Path, Gradients, float],
+    toy: tuple[Path, Gradients],
 ) -> None:
-    _, gradients, _ = toy
+    _, gradients = toy
     assert gradients.finite
     assert gradients.missed("adapter") == set()
     assert gradients.missed("style") == set()
     assert set(gradients.reached) == {"adapter", "style"}
 
 
-def test_the_checkpoint_loads(toy: tuple[Path, Gradients, float]) -> None:
-    out, _, _ = toy
-    assert checkpoint.facts(out, "model") == {"phase": "frozen", "step": STEPS}
+def test_the_checkpoint_loads(toy: tuple[Path, Gradients]) -> None:
+    out, _ = toy
+    facts = checkpoint.facts(out, "model")
+    assert (facts["phase"], facts["step"], facts["total_seconds"]) == ("frozen", STEPS, None)
+    assert float(str(facts["spent_s"])) > 0
     nets = small_networks.SmallNetworks()
     before = {name: value.clone() for name, value in nets.state_dict().items()}
     saved = checkpoint.load(out, "model")
@@ -128,8 +126,8 @@ def test_the_checkpoint_loads(toy: tuple[Path, Gradients, float]) -> None:
         assert torch.equal(weight, saved["adapter." + name])
 
 
-def test_the_table_has_a_row_for_each_report(toy: tuple[Path, Gradients, float]) -> None:
-    out, _, _ = toy
+def test_the_table_has_a_row_for_each_report(toy: tuple[Path, Gradients]) -> None:
+    out, _ = toy
     with (out / "metrics.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     rows = rows_of(out)
@@ -141,10 +139,10 @@ def test_the_table_has_a_row_for_each_report(toy: tuple[Path, Gradients, float])
 
 
 def test_a_resumed_run_goes_on(
-    toy: tuple[Path, Gradients, float], data: Path, tmp_path: Path,
+    toy: tuple[Path, Gradients], data: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    out, _, _ = toy
+    out, _ = toy
     code = train(data, tmp_path, "--steps", STEPS + 10, "--resume", out, "--json")
     record = json.loads(capsys.readouterr().out)
     assert (code, record["resumed_at"], record["steps"]) == (0, STEPS, STEPS + 10)
@@ -159,7 +157,7 @@ def test_a_resumed_run_goes_on(
 
 
 def test_the_decoder_joins(
-    toy: tuple[Path, Gradients, float], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: tuple[Path, Gradients], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainer, "CRITICS_ALONE", 1)
     gradients = Gradients(monkeypatch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from autovoice.train.losses import (
     limit_band,
     match_loss,
 )
+from autovoice.train.state import Tensors, of_optimiser, to_optimiser, under
 from autovoice.train.steps import Losses, Made
 
 _FOLDER = "critics"
@@ -120,6 +121,23 @@ class Adversary:
         right = match_loss(self.voice(heard, wanted), 1.0)
         stranger = match_loss(self.voice(heard.roll(1, 0), wanted), 0.0)
         return right + 0.5 * stranger + match_loss(self.voice(mel, wanted), 0.0)
+
+    def state(self) -> Tensors:
+        """Name everything that the critics need to go on exactly."""
+        weights = {f"critic.{i}": p for i, p in enumerate(self.parameters)}
+        return {**weights, **of_optimiser(self.optimiser, "critics")}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`state` named."""
+        kept = under(tensors, "critic")
+        if not kept:
+            return
+        with torch.no_grad():
+            for index, parameter in enumerate(self.parameters):
+                parameter.copy_(kept[str(index)])
+                # What has moments moves on by them even where a step has no gradient for it.
+                parameter.grad = torch.zeros_like(parameter)
+        to_optimiser(self.optimiser, "critics", tensors)
 
     def save(self, out: Path, facts: dict[str, object]) -> None:
         """Write the critics to ``out/critics``."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from autovoice.config import Device
 from autovoice.errors import InputError
-from autovoice.train.options import WEIGHTS, Options
+from autovoice.train.options import WEIGHTS, Moves, Options
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,6 +48,30 @@ class LossWeights(BaseModel):
     adversarial: Weight = WEIGHTS["adversarial"]
     features: Weight = WEIGHTS["features"]
     match: Weight = WEIGHTS["match"]
+    power: Weight = WEIGHTS["power"]
+    power_long: Weight = WEIGHTS["power_long"]
+    valleys: Weight = WEIGHTS["valleys"]
+    valleys_long: Weight = WEIGHTS["valleys_long"]
+
+
+class MelodyMoves(BaseModel):
+    """How melodies are moved; :class:`autovoice.train.options.Moves` says what each key means."""
+
+    model_config = _STRICT
+
+    whole_share: Share = 1 / 2
+    raised_share: Share = 1 / 3
+    raised_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = 2.0
+    lowered_share: Share = 1 / 6
+    lowered_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = 0.8
+    octave_share: Share = 0.0
+    octave_most: Annotated[int, Field(ge=1, le=3)] = 1
+
+    @model_validator(mode="after")
+    def _apart(self) -> MelodyMoves:
+        if self.raised_share + self.lowered_share > 1.0:
+            raise ValueError("found raised_share + lowered_share above 1; expected 1 or less")
+        return self
 
 
 class BaseTraining(BaseModel):
@@ -76,6 +100,14 @@ class BaseTraining(BaseModel):
     stock: Annotated[int, Field(ge=0)] = 0
     critic_frames: Annotated[int, Field(ge=0)] = 0
     unmatched_share: Share = 0.8
+    stock_renew: Annotated[int, Field(ge=0)] = 32
+    total_seconds: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    rate_floor: Share = 0.05
+    rate_power: Annotated[float, Field(gt=0.0, le=8.0)] = 1.0
+    judge_colour_db: Annotated[float, Field(ge=0.0, le=12.0)] = 1.0
+    keep_state: bool = True
+    profile: Annotated[int, Field(ge=0)] = 0
+    moves: MelodyMoves = MelodyMoves()
     weights: LossWeights = LossWeights()
 
     @model_validator(mode="after")
@@ -86,7 +118,9 @@ class BaseTraining(BaseModel):
 
     def options(self, data: Path, out: Path, resume: Path | None = None) -> Options:
         """Return what the loop reads."""
-        return Options(data=data, out=out, resume=resume, **self.model_dump())
+        values = self.model_dump()
+        values["moves"] = Moves(**values["moves"])
+        return Options(data=data, out=out, resume=resume, **values)
 
 
 def read(config: str | Path, changes: Mapping[str, Any] | None = None) -> BaseTraining:
@@ -163,8 +197,9 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
 def _explain(detail: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        nested = where.startswith("weights.")
-        fields = LossWeights.model_fields if nested else BaseTraining.model_fields
+        tables = {"weights": LossWeights.model_fields, "moves": MelodyMoves.model_fields}
+        table, dot, _ = where.partition(".")
+        fields = tables.get(table, BaseTraining.model_fields) if dot else BaseTraining.model_fields
         return f"{where} is unknown; expected one of {', '.join(fields)}"
     if detail["type"] == "missing":
         return f"{where} is missing"

@@ -20,12 +20,14 @@ from autovoice.nn.sinc import read_varispeed
 log = logging.getLogger(__name__)
 SAMPLE_RATE_HZ = 24_000
 F0_HOP_SAMPLES = 300
+REFERENCE_SAMPLES = 72_000
 _GAP_FRAMES = 8
 _EDGE_FRAMES = 2
 # A reference shorter than this says too little, in samples.
 _LEAST_REFERENCE = 36_000
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
 _WEIGHTS = {"libri_": 1.0, "libritts": 4.0, "tsp": 0.6, "so_": 0.4, "festvox": 0.6}
+_NOISY, _NOISY_CLIPS = "so_", 3
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
@@ -83,6 +85,14 @@ def filled(f0_hz: NDArray[np.float32]) -> NDArray[np.float32]:
     return curve
 
 
+def sent(values: NDArray[np.float64], device: str) -> Tensor:
+    """Bring numbers to a device without waiting for what it is doing."""
+    here = torch.from_numpy(values)
+    if device.startswith("cuda"):
+        return here.pin_memory().to(device, non_blocking=True)
+    return here.to(device)
+
+
 class Corpus:
     """Every clip in one long half-precision signal on the device."""
 
@@ -123,7 +133,11 @@ class Corpus:
             next((w for key, w in _WEIGHTS.items() if str(label).startswith(key)), 0.5)
             for label in labels
         ]
-        self.weight = np.array(weight) * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
+        # However many clips of a speaker in a noisy room there are, they weigh as these few do.
+        counts = np.array([len(self.by_speaker[i]) for i in self.speaker])
+        noisy = np.array([str(label).startswith(_NOISY) for label in labels])
+        weight = np.where(noisy, np.minimum(1.0, _NOISY_CLIPS / counts), 1.0) * np.array(weight)
+        self.weight = weight * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
         self.weight /= self.weight.sum()
         log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
                  self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
@@ -137,7 +151,7 @@ class Corpus:
         speeds: tuple[float, float] = (0.8, 1.45),
         varied: float = 0.5,
         choices: tuple[float, ...] = (),
-        reference_samples: int = 72_000,
+        reference_samples: int = REFERENCE_SAMPLES,
     ) -> Crops:
         """Cut a batch; a share ``varied`` is played at another speed, as if by another voice.
 
@@ -150,32 +164,57 @@ class Corpus:
             choices: speeds to choose from, instead of the two above.
             reference_samples: length of the reference.
         """
-        frames = samples // F0_HOP_SAMPLES
         clip = rng.choice(len(self.lengths), batch, p=self.weight)
         speed = np.exp(rng.uniform(np.log(speeds[0]), np.log(speeds[1]), batch))
         speed = np.where(rng.random(batch) < varied, speed, 1.0)
         if choices:
             speed = rng.choice(choices, batch)
+        places = self.places(clip, speed, samples, reference_samples, rng)
+        return self.cut(sent(places, self.device), samples, reference_samples)
+
+    def places(
+        self, clip: NDArray[np.int64], speed: NDArray[np.float64], samples: int,
+        reference_samples: int, rng: np.random.Generator,
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Choose where to cut each of ``B`` clips and a reference of its voice.
+
+        Shape: ``[9, B]``, whole numbers up to 2 ** 53 and speeds: all that :meth:`cut` needs to
+        know, in one piece, since each copy to a device costs as much as any other.
+        """
+        batch = len(clip)
         start = self._start(clip, samples, speed, rng)
         other = np.array([rng.choice(self.by_speaker[self.speaker[i]]) for i in clip])
         low, high = self._apart(clip, other, start, samples * speed)
         room = np.maximum(high - low - reference_samples * speed - 600, 0)
         other_start = low + (rng.random(batch) * room).astype(np.int64)
-        rate = torch.from_numpy(speed).to(self.device)
-        audio = read_varispeed(self.audio, self._tensor(start), rate, samples)
+        return np.stack([
+            speed, start, self.starts[clip] + self.lengths[clip] - start,
+            other_start, high - other_start, rng.integers(0, 2, batch), self.speaker[clip],
+            np.minimum(self.band_hz[clip] * speed, 12_000.0),
+            self.median_hz[self.speaker[clip]] * speed,
+        ]).astype(np.float64)  # fmt: skip
+
+    def cut(self, places: Tensor, samples: int, reference_samples: int) -> Crops:
+        """Cut what :meth:`places` chose; the device is asked nothing, so nobody waits for it.
+
+        Shape: ``places: [9, B]`` float64 on the device of the corpus.
+        """
+        rate, start, left, other, other_left, version, speaker, band_hz, median_hz = places
+        # Samples of each clip from its start on, at its speed.
+        left = (left / rate).floor().long()
+        audio = read_varispeed(self.audio, start, rate, samples)
         # A short clip must not run into the next one, which may be another voice: silence follows
         # it, and a reference begins again.
-        audio = audio * self._inside(clip, start, rate, samples, 1)
-        reference = self._repeated(other_start, high, rate, reference_samples)
-        median = self.median_hz[self.speaker[clip]] * speed
+        audio = audio * self._inside(left, samples, 1)
+        frames = samples // F0_HOP_SAMPLES
+        f0_hz = self._pitch(start, rate, frames, version.long())
         return Crops(
             audio,
-            self._pitch(start, rate, frames, self._tensor(rng.integers(0, 2, batch)))
-            * self._inside(clip, start, rate, frames, F0_HOP_SAMPLES),
-            reference,
-            self._tensor(self.speaker[clip]),
-            self._tensor(np.minimum(self.band_hz[clip] * speed, 12_000.0)).float(),
-            self._tensor(median).float(),
+            f0_hz * self._inside(left, frames, F0_HOP_SAMPLES),
+            self._repeated(other, other_left, rate, reference_samples),
+            speaker.long(),
+            band_hz.float(),
+            median_hz.float(),
             rate.float(),
         )
 
@@ -204,34 +243,20 @@ class Corpus:
         last = same & ~first
         return np.where(last, end, low), np.where(first, start, high)
 
-    def _repeated(
-        self, start: NDArray[np.int64], end: NDArray[np.int64], speed: Tensor, length: int
-    ) -> Tensor:
-        """Read ``length`` samples from each ``start``, again from there where ``end`` comes."""
-        sound = read_varispeed(self.audio, self._tensor(start), speed, length)
+    def _repeated(self, start: Tensor, left: Tensor, speed: Tensor, length: int) -> Tensor:
+        """Read ``length`` samples from each ``start``, again from there after ``left`` of them."""
+        sound = read_varispeed(self.audio, start, speed, length)
         place = torch.arange(length, device=self.device)[None]
-        left = (self._tensor(end - start) / speed).floor().long().clamp_min(1)
+        left = (left / speed).floor().long().clamp_min(1)
         return sound.gather(1, place.remainder(left[:, None]))
 
-    def _left(self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor) -> Tensor:
-        """Return how many samples of each clip there are from ``start`` on, at ``speed``."""
-        end = self.starts[clip] + self.lengths[clip]
-        return (self._tensor(end - start) / speed).floor().long()
-
-    def _inside(
-        self, clip: NDArray[np.int64], start: NDArray[np.int64], speed: Tensor, count: int, hop: int
-    ) -> Tensor:
-        """Return 1 where a grid of ``hop`` samples still lies in the clip, ``[B, count]``."""
+    def _inside(self, left: Tensor, count: int, hop: int) -> Tensor:
+        """Return 1 where a grid of ``hop`` samples lies in the ``left`` first, ``[B, count]``."""
         place = hop * torch.arange(count, device=self.device)
-        return (place[None] < self._left(clip, start, speed)[:, None]).float()
+        return (place[None] < left[:, None]).float()
 
-    def _tensor(self, values: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
-
-    def _pitch(
-        self, start: NDArray[np.int64], speed: Tensor, frames: int, version: Tensor
-    ) -> Tensor:
-        first = self._tensor(start // F0_HOP_SAMPLES)[:, None]
+    def _pitch(self, start: Tensor, speed: Tensor, frames: int, version: Tensor) -> Tensor:
+        first = (start / F0_HOP_SAMPLES).floor()[:, None]
         step = (torch.arange(frames, device=self.device) + 0.5)[None] * speed[:, None] - 0.5
         place = (first + step).clamp(0, self.f0_hz.shape[1] - 2)
         left = place.floor().long()

@@ -19,7 +19,7 @@ import argparse
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,15 +27,21 @@ import numpy as np
 import torch
 
 from autovoice.errors import InputError
-from autovoice.train import checkpoint
+from autovoice.train import checkpoint, schedule
+from autovoice.train.judge_training import train_judge
 from autovoice.train.losses import MelDistance
 from autovoice.train.metrics import Metrics, Row
-from autovoice.train.options import Options
+from autovoice.train.options import WEIGHTS, Moves, Options
+from autovoice.train.pitch_loss import PitchLoss
 from autovoice.train.ranks import join
 from autovoice.train.setup import build
+from autovoice.train.step_profile import Profile
 from autovoice.train.steps import Judges
 from autovoice.train.stock import Stock
+from autovoice.train.synthetic import SyntheticPairs
 from autovoice.train.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 
 def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -> Trainer:
@@ -51,11 +57,10 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
     """
     ranks, device = join(_device(options.device))
     options = replace(options, device=device)
-    step = _step_of(options)
+    facts = _facts(options)
+    step = int(str(facts["step"])) if facts.get("phase") == options.phase else 0
     _seed(options.seed + step)  # what goes on draws anew
-    torch.backends.cuda.matmul.allow_tf32 = True
-    torch.backends.cudnn.allow_tf32 = True
-    torch.backends.cudnn.benchmark = True
+    _be_quick()
     started = time.monotonic()
     folder = options.out if ranks.first else options.out / f"process-{ranks.rank}"
     nets, corpus, teacher, pitch = build(
@@ -67,18 +72,21 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
         fuse(nets.decoder)
     seed = options.seed + step + ranks.seed_offset
     chance = torch.Generator(options.device).manual_seed(seed)
+    profile = Profile(options.profile, options.device)
     trainer = Trainer(
-        options, nets, corpus, Stock(teacher, options.stock) if options.stock else teacher,
+        options, nets, corpus, _stocked(teacher, options),
         MelDistance().to(options.device),
-        Judges(pitch).to(options.device), chance,
+        _judges(pitch, options, profile).to(options.device), chance,
         np.random.default_rng(seed), Metrics(folder, listener), ranks, started,
-        step=step,
+        step=step, spent_s=schedule.spent_before(options, facts, step), profile=profile,
     )  # fmt: skip
+    if options.resume is not None and step and trainer.go_on(options.resume):
+        log.info("going on exactly from step %d", step)
     _seed(seed)  # networks that are alike on every process; what they see is not
     try:
         trainer.report("ready")
         if options.resume is None or not checkpoint.load(options.resume, "judge"):
-            trainer.train_judge()
+            train_judge(trainer)
         nets.judge.requires_grad_(False).eval()
         trainer.train()
         ranks.close()
@@ -93,6 +101,13 @@ def _device(wish: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def _be_quick() -> None:
+    """Let a GPU round products of float32, and try out its convolutions."""
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+
+
 def _seed(seed: int) -> None:
     """Seed every source of chance that a library may draw from."""
     random.seed(seed)
@@ -100,16 +115,43 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _step_of(options: Options) -> int:
-    """Return the step to go on from: 0 unless a run of the same phase is resumed."""
+def _stocked(teacher: SyntheticPairs, options: Options) -> SyntheticPairs | Stock:
+    return Stock(teacher, options.stock, options.stock_renew) if options.stock else teacher
+
+
+def _judges(pitch: PitchLoss, options: Options, profile: Profile) -> Judges:
+    optional = {"power", "power_long", "valleys", "valleys_long"}
+    wanted = frozenset(name for name in optional if options.weights.get(name, 0.0) > 0)
+    return Judges(pitch, wanted=wanted, moves=options.moves, profile=profile)
+
+
+def _facts(options: Options) -> dict[str, object]:
+    """Return what was written beside the checkpoint that is resumed; empty without one."""
     if options.resume is None:
-        return 0
-    facts = checkpoint.facts(options.resume, "model")
-    if not facts:
+        return {}
+    if not (options.resume / "model-0.safetensors").is_file():
         raise InputError(
             f"{options.resume}: found no model-0.safetensors; expected a folder that training wrote"
         )
-    return int(str(facts["step"])) if facts.get("phase") == options.phase else 0
+    return checkpoint.facts(options.resume, "model")
+
+
+def _pairs(words: list[str], known: Mapping[str, float]) -> dict[str, float]:
+    """Read ``NAME=VALUE`` words over the values that are known.
+
+    Raises:
+        InputError: a name is unknown, or a value is no number.
+    """
+    values = dict(known)
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            values[name] = type(known[name])(text)
+        except (KeyError, ValueError):
+            raise InputError(
+                f"found {word!r}, expected NAME=NUMBER with one of {', '.join(known)}"
+            ) from None
+    return values
 
 
 def main() -> None:
@@ -129,7 +171,14 @@ def main() -> None:
     parser.add_argument("--precision", choices=["bfloat16", "off"], default="bfloat16")
     parser.add_argument("--compile", action="store_true", help="fused kernels (CUDA only)")
     parser.add_argument("--graphs", action="store_true", help="replay steps as CUDA graphs")
-    run(Options(**vars(parser.parse_args())))
+    parser.add_argument("--total-seconds", type=float, help="of all calls that are one training")
+    parser.add_argument("--no-state", dest="keep_state", action="store_false")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--moves", nargs="*", default=[], metavar="NAME=VALUE")
+    given = vars(parser.parse_args())
+    given["weights"] = _pairs(given["weights"], WEIGHTS)
+    given["moves"] = Moves(**_pairs(given["moves"], vars(Moves())))  # type: ignore[arg-type]
+    run(Options(**given))
 
 
 if __name__ == "__main__":

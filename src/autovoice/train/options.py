@@ -14,7 +14,31 @@ WEIGHTS: Mapping[str, float] = {
     "asr": 4.0, "style": 0.3, "mel_synthetic": 0.5, "mel_real": 1.0, "peaks": 0.5, "words": 4.0,
     "voice": 2.0, "leak": 1.0, "pitch": 0.5, "octave": 1.0, "doubled": 0.5, "floor": 0.15,
     "colour": 0.6, "adversarial": 0.6, "features": 4.0, "match": 0.6,
+    "power": 0.0, "power_long": 0.0, "valleys": 0.0, "valleys_long": 0.0,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How the melody of a conversion is moved (``steps.move_pitch``).
+
+    Args:
+        whole_share: of melodies that come to the other voice's pitch by whole octaves; the rest
+            comes there exactly.
+        raised_share, raised_octaves: of melodies raised further, and by how much at most.
+        lowered_share, lowered_octaves: of melodies lowered further, and by how much at most.
+        octave_share: of melodies that are moved by whole octaves from where they lie instead, as
+            songs are in use, towards the other voice.
+        octave_most: whole octaves that such a melody is moved by at most.
+    """
+
+    whole_share: float = 1 / 2
+    raised_share: float = 1 / 3
+    raised_octaves: float = 2.0
+    lowered_share: float = 1 / 6
+    lowered_octaves: float = 0.8
+    octave_share: float = 0.0
+    octave_most: int = 1
 
 
 @dataclass
@@ -48,6 +72,17 @@ class Options:
         critic_frames: 25 ms frames of each item that the critics of sound hear; 0 for all.
         unmatched_share: of the adversarial weight where the true sound is not known; there the
             verdict on its own says less.
+        stock_renew: draws after which the oldest batch of the stock is made anew; 0 for never.
+        total_seconds: length of a training that takes several calls, each resumed from the one
+            before; the learning rate falls over all of them. Default: over each call by itself.
+        rate_floor: share of the learning rate that is left at the end.
+        rate_power: exponent of the falling half cosine; 2 makes a longer tail of small rates.
+        judge_colour_db: greatest equaliser under which the judge of speakers learns; at 0 it hears
+            the colour of a voice, at 5 it overhears it.
+        moves: how melodies are moved.
+        keep_state: write what a run needs to go on exactly (weights, their averages, moments of the
+            optimisers, about 1.1 GB in phase ``joint``) into ``state/`` at the end.
+        profile: steps whose parts are timed, written to ``profile.json``; 0 for none.
     """
 
     data: Path
@@ -75,3 +110,11 @@ class Options:
     critic_frames: int = 0
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     unmatched_share: float = 0.8
+    stock_renew: int = 32
+    total_seconds: float | None = None
+    rate_floor: float = 0.05
+    rate_power: float = 1.0
+    judge_colour_db: float = 1.0
+    moves: Moves = field(default_factory=Moves)
+    keep_state: bool = True
+    profile: int = 0

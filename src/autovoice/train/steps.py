@@ -10,13 +10,16 @@ from torch.nn import functional as F
 
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train.colour import colour_gap, long_term
+from autovoice.train.contrast import long_power_gap, long_valley_loss, power_gap, valley_loss
 from autovoice.train.corpus import Crops
 from autovoice.train.floor_loss import FloorLoss
 from autovoice.train.losses import MelDistance, cosine_gap
 from autovoice.train.networks import Networks
 from autovoice.train.octave_loss import DoublingLoss, OctaveLoss
+from autovoice.train.options import Moves
 from autovoice.train.perturb import disguise
 from autovoice.train.pitch_loss import PitchLoss
+from autovoice.train.step_profile import Profile
 from autovoice.train.synthetic import SyntheticBatch
 
 MEL24K_UNIT_PER_DB = 0.0576
@@ -25,6 +28,8 @@ JUDGE_SPEEDS = (0.88, 1.0, 1.13)
 _USUAL_HZ = 180.0
 # No note is moved below.
 _LOWEST_HZ = 60.0
+# Voices that lie nearer to one another than a third are alike in pitch.
+_ALIKE_OCTAVES = 0.4
 Losses = dict[str, Tensor]
 
 
@@ -47,12 +52,22 @@ class Made:
 
 @dataclass(frozen=True)
 class Judges:
-    """What a conversion is judged by besides its words and its voice."""
+    """What a conversion is judged by besides its words and its voice.
+
+    Args:
+        pitch, octave, doubled, floor: losses.
+        wanted: names of the losses of ``contrast.py`` that are to be computed.
+        moves: how melodies are moved.
+        profile: times the parts of a step.
+    """
 
     pitch: PitchLoss
     octave: OctaveLoss = field(default_factory=OctaveLoss)
     doubled: DoublingLoss = field(default_factory=DoublingLoss)
     floor: FloorLoss = field(default_factory=FloorLoss)
+    wanted: frozenset[str] = frozenset()
+    moves: Moves = field(default_factory=Moves)
+    profile: Profile = field(default_factory=Profile)
 
     def to(self, device: str) -> Judges:
         """Move all of them."""
@@ -62,13 +77,17 @@ class Judges:
 
 
 def judge_step(
-    nets: Networks, head: AngularMargin, crops: Crops, chance: torch.Generator
+    nets: Networks,
+    head: AngularMargin,
+    crops: Crops,
+    chance: torch.Generator,
+    colour_db: float = 1.0,
 ) -> Losses:
-    """Train the speaker judge: who is it, at which of three speeds."""
+    """Train the speaker judge: who is it, at which of three speeds, under which equaliser."""
     with torch.no_grad():
         mel = nets.mel(crops.audio)
         # Hardly any colour: a judge that overhears it is pleased by a voice 12 dB too thin.
-        mel = disguise(mel, chance, warp=0.0, colour_db=1.0, unit_per_db=MEL24K_UNIT_PER_DB)
+        mel = disguise(mel, chance, warp=0.0, colour_db=colour_db, unit_per_db=MEL24K_UNIT_PER_DB)
     speed = torch.zeros_like(crops.speaker)
     for index, value in enumerate(JUDGE_SPEEDS):
         speed[(crops.speed - value).abs() < 1e-3] = index
@@ -111,19 +130,29 @@ def real_step(
     chance: torch.Generator,
 ) -> tuple[Losses, Made]:
     """Rebuild real speech from disguised words and another clip's style."""
+    part = judges.profile.part
     frames = crops.audio.shape[1] // 600
-    asr = nets.adapter(nets.content(crops.audio, chance), frames)
-    style = nets.style_of(crops.reference)
-    noise = torch.randn_like(crops.audio)
-    made = nets.decoder(asr, crops.f0_hz, nets.energy(crops.audio), style, noise)
-    quiet, loud = distance.compare(made, crops.audio, crops.band_hz)
-    losses = {
-        "mel_real": quiet,
-        "peaks": loud,
-        "pitch": judges.pitch(made, crops.f0_hz),
-        "octave": judges.octave(made, crops.f0_hz),
-        "doubled": judges.doubled(made, crops.f0_hz),
-    }
+    with part("words and style"):
+        asr = nets.adapter(nets.content(crops.audio, chance), frames)
+        style = nets.style_of(crops.reference)
+        noise, energy = torch.randn_like(crops.audio), nets.energy(crops.audio)
+    with part("generator"):
+        made = nets.decoder(asr, crops.f0_hz, energy, style, noise)
+    with part("judges"):
+        quiet, loud = distance.compare(made, crops.audio, crops.band_hz)
+        losses = {
+            "mel_real": quiet,
+            "peaks": loud,
+            "pitch": judges.pitch(made, crops.f0_hz),
+            "octave": judges.octave(made, crops.f0_hz),
+            "doubled": judges.doubled(made, crops.f0_hz),
+        }
+        if judges.wanted & {"power", "valleys"}:
+            ours, true = nets.mel(made), nets.mel(crops.audio)
+            if "power" in judges.wanted:
+                losses["power"] = power_gap(ours, true, crops.band_hz)
+            if "valleys" in judges.wanted:
+                losses["valleys"] = valley_loss(ours, true, crops.band_hz)
     return losses, Made(made, crops.audio, crops.band_hz)
 
 
@@ -134,7 +163,7 @@ def cross_step(
     with torch.no_grad():
         own = nets.judge(nets.mel(crops.reference))
     neighbour = crops.f0_median_hz.roll(1, 0)
-    f0_hz = move_pitch(crops.f0_hz, crops.f0_median_hz, neighbour, chance)
+    f0_hz = move_pitch(crops.f0_hz, crops.f0_median_hz, neighbour, chance, judges.moves)
     source = Source(crops.audio, f0_hz, nets.energy(crops.audio), own)
     losses, made, wanted = _convert(nets, source, crops.reference.roll(1, 0), judges, chance)
     return losses, Made(made, crops.audio.roll(1, 0), crops.band_hz.roll(1, 0), wanted)
@@ -152,7 +181,7 @@ def sung_step(
         own = nets.judge(nets.mel(batch.audio))
     voiced = batch.f0_hz.masked_fill(batch.f0_hz <= 0, torch.nan)
     median = voiced.nanmedian(dim=1).values.nan_to_num(_USUAL_HZ)
-    f0_hz = move_pitch(batch.f0_hz, median, crops.f0_median_hz, chance)
+    f0_hz = move_pitch(batch.f0_hz, median, crops.f0_median_hz, chance, judges.moves)
     source = Source(batch.audio, f0_hz, nets.energy(batch.audio), own)
     losses, made, wanted = _convert(nets, source, crops.reference, judges, chance)
     return {**losses, **teacher_step(nets, batch, None, chance)}, Made(
@@ -173,45 +202,75 @@ class Source:
 def _convert(
     nets: Networks, source: Source, reference: Tensor, judges: Judges, chance: torch.Generator
 ) -> tuple[Losses, Tensor, Tensor]:
+    part = judges.profile.part
     frames = source.audio.shape[1] // 600
-    with torch.no_grad():
-        heard = nets.content(source.audio)
-        reference_mel = nets.mel(reference)
-        wanted, colour = nets.judge(reference_mel), long_term(reference_mel)
-    asr = nets.adapter(nets.content(source.audio, chance), frames)
-    style = nets.style_of(reference)
-    noise = torch.randn_like(source.audio)
-    made = nets.decoder(asr, source.f0_hz, source.energy, style, noise)
-    mel = nets.mel(made)
-    voice = nets.judge(mel)
-    own = source.own
-    losses = {
-        "words": cosine_gap(nets.content(made)[:, 512:], heard[:, 512:]),
-        "voice": cosine_gap(voice, wanted),
-        "colour": colour_gap(long_term(mel), colour),
-        "pitch": judges.pitch(made, source.f0_hz),
-        "octave": judges.octave(made, source.f0_hz),
-        "doubled": judges.doubled(made, source.f0_hz),
-        "floor": judges.floor(made, source.audio, source.f0_hz),
-        "leak": F.relu((voice * own).sum(1) - (wanted * own).sum(1) - 0.1).mean(),
-    }
+    with part("words and style"):
+        with torch.no_grad():
+            heard = nets.content(source.audio)
+            reference_mel = nets.mel(reference)
+            wanted, colour = nets.judge(reference_mel), long_term(reference_mel)
+        asr = nets.adapter(nets.content(source.audio, chance), frames)
+        style = nets.style_of(reference)
+        noise = torch.randn_like(source.audio)
+    with part("generator"):
+        made = nets.decoder(asr, source.f0_hz, source.energy, style, noise)
+    with part("judges"):
+        mel = nets.mel(made)
+        voice = nets.judge(mel)
+        own = source.own
+        losses = {
+            "words": cosine_gap(nets.content(made)[:, 512:], heard[:, 512:]),
+            "voice": cosine_gap(voice, wanted),
+            "colour": colour_gap(long_term(mel), colour),
+            "pitch": judges.pitch(made, source.f0_hz),
+            "octave": judges.octave(made, source.f0_hz),
+            "doubled": judges.doubled(made, source.f0_hz),
+            "floor": judges.floor(made, source.audio, source.f0_hz),
+            "leak": F.relu((voice * own).sum(1) - (wanted * own).sum(1) - 0.1).mean(),
+        }
+        if "power_long" in judges.wanted:
+            losses["power_long"] = long_power_gap(mel, reference_mel)
+        if "valleys_long" in judges.wanted:
+            losses["valleys_long"] = long_valley_loss(mel, reference_mel)
     return losses, made, wanted
 
 
 def move_pitch(
-    f0_hz: Tensor, median_hz: Tensor, wanted_hz: Tensor, chance: torch.Generator
+    f0_hz: Tensor,
+    median_hz: Tensor,
+    wanted_hz: Tensor,
+    chance: torch.Generator,
+    moves: Moves | None = None,
 ) -> Tensor:
-    """Bring each pitch to the other voice's: half of them exactly, half by whole octaves.
+    """Bring each pitch to the other voice's: some of them exactly, some by whole octaves.
 
-    A third is then raised by up to two octaves, since people sing higher than they speak, and a
-    sixth lowered by up to 0.8: a melody that is moved by whole octaves can lie under any speech.
+    Some are then raised by up to two octaves, since people sing higher than they speak, and some
+    lowered: a melody that is moved by whole octaves can lie under any speech. A share may be moved
+    by whole octaves from where it lies, whatever the other voice's pitch.
+
+    Args:
+        f0_hz: pitch, 0 where unvoiced.
+        median_hz, wanted_hz: usual pitch of the voice and of the other one.
+        chance: on their device.
+        moves: shares and ranges. Default: see :class:`Moves`.
 
     Shape: ``f0_hz: [B, F]``, ``median_hz, wanted_hz: [B]`` -> ``[B, F]``.
     """
-    octaves = torch.log2(wanted_hz / median_hz)
-    whole = torch.rand(len(octaves), generator=chance, device=octaves.device) < 0.5
-    octaves = torch.where(whole, octaves.round(), octaves).clamp(-1.5, 1.5)
-    draw = torch.rand(len(octaves), generator=chance, device=octaves.device)
-    octaves = octaves + (draw - 2 / 3).clamp_min(0) * 6 - (1 / 6 - draw).clamp_min(0) * 4.8
+    moves = moves or Moves()
+    apart = torch.log2(wanted_hz / median_hz)
+
+    def rand() -> Tensor:
+        return torch.rand(len(apart), generator=chance, device=apart.device)
+
+    octaves = torch.where(rand() < moves.whole_share, apart.round(), apart).clamp(-1.5, 1.5)
+    draw = rand()
+    up = (draw - (1 - moves.raised_share)).clamp_min(0) / max(moves.raised_share, 1e-9)
+    down = (moves.lowered_share - draw).clamp_min(0) / max(moves.lowered_share, 1e-9)
+    octaves = octaves + up * moves.raised_octaves - down * moves.lowered_octaves
+    if moves.octave_share > 0:
+        # Towards the other voice; either way where both lie alike.
+        way = torch.where(apart.abs() > _ALIKE_OCTAVES, apart, rand() - 0.5)
+        whole = torch.where(way < 0, -1.0, 1.0) * (1 + (rand() * moves.octave_most).floor())
+        octaves = torch.where(rand() < moves.octave_share, whole, octaves)
     moved = f0_hz * torch.exp2(octaves)[:, None]
     return torch.where(f0_hz > 0, moved.clamp(_LOWEST_HZ, 1_200.0), 0.0)

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from autovoice.errors import InputError
-from autovoice.nn.speaker_judge import AngularMargin
-from autovoice.train import checkpoint
+from autovoice.train import checkpoint, schedule, state
 from autovoice.train.adversary import Adversary
 from autovoice.train.colour import paint, random_colour
 from autovoice.train.corpus import Corpus, Crops
@@ -27,13 +27,12 @@ from autovoice.train.metrics import Metrics
 from autovoice.train.networks import Networks
 from autovoice.train.options import Options
 from autovoice.train.ranks import Ranks
+from autovoice.train.step_profile import Profile
 from autovoice.train.steps import (
-    JUDGE_SPEEDS,
     Judges,
     Losses,
     Made,
     cross_step,
-    judge_step,
     real_step,
     sung_step,
     teacher_step,
@@ -66,6 +65,8 @@ class Trainer:
     sums: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     step: int = 0
     begin_step: int = 0
+    spent_s: float = 0.0
+    profile: Profile = field(default_factory=Profile)
     judged: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -86,14 +87,18 @@ class Trainer:
             Adversary(
                 options.device,
                 nets.mel,
-                self._autocast,
+                self.autocast,
                 options.resume,
                 segment_samples=600 * options.critic_frames,
             )
             if self.joint
             else None
         )
-        self.average = {name: value.detach().clone() for name, value in self._kept().items()}
+        self.taught = 0  # steps that the optimiser made since it was new
+        # Weights change in place, so these stay what they are; finding them takes a while.
+        self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.live = self._kept()
+        self.average = {name: value.detach().clone() for name, value in self.live.items()}
         self.kinds: dict[str, Step] = {
             "teacher": self._teacher,
             "real": self._real,
@@ -124,32 +129,6 @@ class Trainer:
         """Seconds since the start."""
         return time.monotonic() - self.started
 
-    def train_judge(self) -> None:
-        """Train the speaker judge for its seconds or steps, then freeze it."""
-        options = self.options
-        head = AngularMargin(192, len(self.corpus.speakers) * len(JUDGE_SPEEDS)).to(options.device)
-        parameters = [*self.nets.judge.parameters(), *head.parameters()]
-        self.ranks.average(p.data for p in parameters)
-        optimiser = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2)
-        begin, count, left = self.elapsed, 0, 1.0
-        while left > 0.0:
-            if options.judge_steps is not None:
-                left = 1.0 - (count + 1) / options.judge_steps
-            else:
-                past = self.ranks.agree(self.elapsed - begin)
-                left = 1.0 - past / max(options.judge_seconds, 1e-9)
-            optimiser.param_groups[0]["lr"] = 1e-3 * max(left, 0.02)
-            crops = self.corpus.draw(
-                8 * options.batch, 600 * options.frames * 3 // 4, self.rng,
-                choices=JUDGE_SPEEDS, reference_samples=600,
-            )  # fmt: skip
-            with self._autocast():
-                losses = judge_step(self.nets, head, crops, self.chance)
-            self._descend(losses, optimiser, parameters)
-            count += 1
-        self.report("judge", count)
-        self.nets.judge.requires_grad_(False).eval()
-
     def train(self) -> None:
         """Run the phase until its time or its steps are over; save as it goes.
 
@@ -166,62 +145,71 @@ class Trainer:
             self._steps(begin)
         except KeyboardInterrupt:
             self.report("interrupted")
-            self.save()
+            self.save(last=True)
             raise
         self.report("end")
-        self.save()
+        self.save(last=True)
 
     def _steps(self, begin: float) -> None:
         options = self.options
         now = saved = self.ranks.agree(self.elapsed)
-        while now < options.seconds and self.step < (options.steps or math.inf):
-            done = self._done(begin, now)
-            self._set_rate(done)
-            self._iteration(done)
-            self.step += 1
-            if self.step % options.report_every == 0:
-                self.report(f"{done:.2f}")
-            now = self.ranks.agree(self.elapsed)
+        done = self._done(begin, now)
+        while now < options.seconds and self.step < (options.steps or math.inf) and done < 1.0:
+            with self.profile.step():
+                self._set_rate(done)
+                self._iteration(done)
+                self.step += 1
+                with self.profile.part("report and agree"):
+                    if self.step % options.report_every == 0:
+                        self.report(f"{done:.2f}")
+                    now = self.ranks.agree(self.elapsed)
+            # By then every kind of step ran twice, so everything that is made once is made.
+            self.profile.due(self.step >= self.begin_step + 4 * options.sung_every)
+            if self.profile.finished:
+                self.profile.write(self.metrics.out, {"phase": options.phase, "step": self.step})
             if now - saved > options.save_every_s:
                 self.save()
                 saved = now
+            done = self._done(begin, now)
 
     def _done(self, begin: float, now: float) -> float:
-        """Share of the run that is over: of its steps, which repeat exactly, or of its time."""
-        options = self.options
-        if options.steps is not None:
-            return self.step / options.steps
-        return (now - begin) / max(options.seconds - begin, 1e-9)
+        return schedule.share_done(self.options, self.step, begin, now, self.spent_s)
 
     def _iteration(self, done: float) -> None:
-        options = self.options
+        options, part = self.options, self.profile.part
         if not self.joint:
-            self._do("teacher", self.teacher.sample(options.batch, self.chance))
+            with part("teacher"):
+                batch = self.teacher.sample(options.batch, self.chance)
+            self._do("teacher", batch)
         self._do("real", self._draw())
         if options.resume is not None or done > 0.2:
             self._do(self._turn("cross"), self._draw())
         if self.joint and self.step % options.sung_every == 0:
-            batch = self.teacher.sample(options.batch, self.chance)
+            with part("teacher"):
+                batch = self.teacher.sample(options.batch, self.chance)
             self._do(self._turn("sung"), batch, self._draw())
         if self.step >= self.begin_step:
             self._improve()
-        # In place: a CUDA graph writes to the gradients that it was captured with.
-        self.optimiser.zero_grad(set_to_none=False)
+        with part("zero gradients"):
+            # In place: a CUDA graph writes to the gradients that it was captured with.
+            self.optimiser.zero_grad(set_to_none=False)
 
     def _improve(self) -> None:
         """Change the weights by the gradients, and move their averages."""
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
-        self.ranks.average(p.grad for p in parameters if p.grad is not None)
-        if self.adversary is not None and self.step % CRITICS_MEET == 0:
-            self.ranks.average(p.data for p in self.adversary.parameters)
-        norm = nn.utils.clip_grad_norm_(parameters, 2.0)
-        self.sums["norm"].append(norm.detach())
-        self.optimiser.step()
-        steps = self.step - self.begin_step
-        decay = min(0.998, (1 + steps) / (10 + steps))
-        with torch.no_grad():
+        parameters, part = self.parameters, self.profile.part
+        with part("meet"):
+            self.ranks.average(p.grad for p in parameters if p.grad is not None)
+            if self.adversary is not None and self.step % CRITICS_MEET == 0:
+                self.ranks.average(p.data for p in self.adversary.parameters)
+        with part("norm"):
+            self.sums["norm"].append(nn.utils.clip_grad_norm_(parameters, 2.0).detach())
+        with part("optimiser"):
+            self.optimiser.step()
+        decay = min(0.998, (1 + self.taught) / (10 + self.taught))
+        self.taught += 1
+        with part("average"), torch.no_grad():
             torch._foreach_lerp_(  # one call: a thousand small ones keep the device waiting
-                list(self.average.values()), list(self._kept().values()), 1 - decay
+                list(self.average.values()), list(self.live.values()), 1 - decay
             )
 
     def _turn(self, kind: str) -> str:
@@ -237,46 +225,52 @@ class Trainer:
         """Run one kind of step on its inputs, as a graph where that is asked for."""
         if self.options.graphs and kind not in self.graphed:
             self.pool = self.pool or torch.cuda.graph_pool_handle()
+            self.profile.kind = kind
             self.graphed[kind] = GraphedStep(
                 self.kinds[kind], *inputs, chance=self.chance, pool=self.pool
             )
             log.info("captured %s after %.0f s", kind, self.elapsed)
             self.optimiser.zero_grad(set_to_none=False)  # what warming up left there
-        for name, value in self.graphed.get(kind, self.kinds[kind])(*inputs).items():
+        with self.profile.replay(kind):
+            losses = self.graphed.get(kind, self.kinds[kind])(*inputs)
+        for name, value in losses.items():
             self.sums[name].append(value)
 
     def _teacher(self, batch: SyntheticBatch) -> Losses:
-        with self._autocast():
+        with self.autocast():
             losses = teacher_step(self.nets, batch, self.distance, self.chance)
         return self._descent(losses, self.weights)
 
     def _real(self, crops: Crops) -> Losses:
-        with self._autocast():
+        with self.autocast():
             losses, made = real_step(self.nets, crops, self.distance, self.judges, self.chance)
         if self.adversary is not None:
-            losses |= self.adversary.judge(made, matched=True, teach=True)
+            with self.profile.part("critics"):
+                losses |= self.adversary.judge(made, matched=True, teach=True)
         return self._descent(losses, self.weights)
 
     def _cross(self, crops: Crops, *, teach: bool) -> Losses:
-        with self._autocast():
+        with self.autocast():
             losses, made = cross_step(self.nets, crops, self.judges, self.chance)
         return self._conversion(losses, made, teach)
 
     def _sung(self, batch: SyntheticBatch, crops: Crops, *, teach: bool) -> Losses:
-        with self._autocast():
+        with self.autocast():
             losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
         return self._conversion(losses, made, teach)
 
     def _conversion(self, losses: Losses, made: Made, teach: bool) -> Losses:
         if self.adversary is not None:
-            losses |= self.adversary.judge(made, matched=False, teach=teach)
+            with self.profile.part("critics"):
+                losses |= self.adversary.judge(made, matched=False, teach=teach)
         return self._descent(losses, self.unmatched)
 
     def _descent(self, losses: Losses, weights: Mapping[str, float]) -> Losses:
         """Back-propagate the weighted sum; return each loss by itself."""
         total = sum(weights[name] * value.float() for name, value in losses.items())
         assert isinstance(total, Tensor)  # noqa: S101
-        total.backward()  # type: ignore[no-untyped-call]
+        with self.profile.part("backward"):
+            total.backward()  # type: ignore[no-untyped-call]
         return {name: value.detach() for name, value in losses.items()}
 
     def _draw(self) -> Crops:
@@ -285,31 +279,21 @@ class Trainer:
         So the style has to tell the long-term spectrum of any recording, not only of those few
         that the corpus holds.
         """
-        crops = self.corpus.draw(self.options.batch, 600 * self.options.frames, self.rng)
-        colour = random_colour(len(crops.audio), self.chance, device=self.options.device)
-        return replace(
-            crops, audio=paint(crops.audio, colour), reference=paint(crops.reference, colour)
-        )
-
-    def _descend(
-        self, losses: Losses, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
-    ) -> None:
-        total = torch.stack(list(losses.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        self.ranks.average(p.grad for p in parameters if p.grad is not None)
-        nn.utils.clip_grad_norm_(parameters, 5.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        for name, value in losses.items():
-            self.sums[name].append(value.detach())
+        part = self.profile.part
+        with part("draw"):
+            crops = self.corpus.draw(self.options.batch, 600 * self.options.frames, self.rng)
+        with part("paint"):
+            colour = random_colour(len(crops.audio), self.chance, device=self.options.device)
+            return replace(
+                crops, audio=paint(crops.audio, colour), reference=paint(crops.reference, colour)
+            )
 
     def _set_rate(self, done: float) -> None:
-        warm = min(1.0, max(0, self.step - self.begin_step + 1) / 40)
-        rate = self.options.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
+        rate = schedule.rate(self.options, done, self.taught)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
         return torch.autocast(
             self.options.device.split(":")[0],
             dtype=torch.bfloat16,
@@ -318,10 +302,10 @@ class Trainer:
 
     def report(self, label: str, step: int | None = None) -> None:
         """Tell the mean of each loss since the last report (``metrics.py``)."""
-        means = {
-            name: round(float(torch.stack(values).float().mean()), 4)
-            for name, values in self.sums.items()
-        }
+        means: dict[str, float] = {}
+        if self.sums:  # in one piece: the device is asked once
+            figures = torch.stack([torch.stack(v).float().mean() for v in self.sums.values()])
+            means = {n: round(v, 4) for n, v in zip(self.sums, figures.tolist(), strict=True)}
         self.sums.clear()
         at = self.step if step is None else step
         if not self.ranks.first:
@@ -335,13 +319,47 @@ class Trainer:
                 "the last checkpoint with a smaller learning_rate, or with precision=off"
             )
 
-    def save(self) -> None:
-        """Write the moving averages, and what only training needs beside them."""
+    def save(self, *, last: bool = False) -> None:
+        """Write the moving averages, and what only training needs beside them.
+
+        Args:
+            last: nothing is learnt after; what it takes to go on exactly is written too.
+        """
         if not self.ranks.first:
             return
-        facts: dict[str, object] = {"phase": self.options.phase, "step": self.step}
-        out = self.options.out
+        options, out = self.options, self.options.out
+        facts: dict[str, object] = {
+            "phase": options.phase, "step": self.step,
+            "spent_s": round(self.spent_s + self.elapsed, 1),
+            "total_seconds": options.total_seconds,
+        }  # fmt: skip
         checkpoint.save(out, "model", checkpoint.pack(self.average, self.joint), facts)
         checkpoint.save(out, "judge", checkpoint.pack(self.nets.judge.state_dict(), False), facts)
         if self.adversary is not None:
             self.adversary.save(out, facts)
+        if last and options.keep_state:
+            state.save(out, self._state(), {**facts, "taught": self.taught})
+
+    def _state(self) -> state.Tensors:
+        critics = self.adversary.state() if self.adversary is not None else {}
+        return {
+            **{f"live.{name}": value for name, value in self.live.items()},
+            **{f"average.{name}": value for name, value in self.average.items()},
+            **state.of_optimiser(self.optimiser, "optimiser"),
+            **critics,
+        }
+
+    def go_on(self, folder: Path) -> bool:
+        """Take up the state in a folder exactly, and say whether there is one of this phase."""
+        tensors, facts = state.load(folder)
+        if facts.get("phase") != self.options.phase:
+            return False
+        with torch.no_grad():
+            for kind, own in (("live", self.live), ("average", self.average)):
+                for name, value in state.under(tensors, kind).items():
+                    own[name].copy_(value)
+        state.to_optimiser(self.optimiser, "optimiser", tensors)
+        if self.adversary is not None:
+            self.adversary.restore(tensors)
+        self.taught = int(str(facts["taught"]))
+        return True
