@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -23,6 +23,30 @@ ACTIVE, LEAST_SUNG = 0.5, 0.3
 LISTENING_S = 30.0
 # Up to this nearness the vocal in its own voice tells nothing: ``vocode.differential``.
 STRANGERS = 0.78
+
+
+class Carry(Protocol):
+    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz."""
+
+    def __call__(
+        self,
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        nearness: float,
+        out: FloatArray,
+        *,
+        own: FloatArray | None = None,
+    ) -> None:
+        """Write to ``out``.
+
+        Args:
+            source, converted: both vocals.
+            pitch: of both.
+            nearness: cosine of the two voices' embeddings.
+            out: ``[T]``.
+            own: ``[T]``, the source decoded in its own voice. Default: it was not.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +133,33 @@ def carrier_of(vocal: Vocal, speaker: Speaker, encoders: Encoders, *, own_pass: 
         return Carrier(nearness, None)
     style = encoders.style(vocal.heard(MODEL_HZ), embedding)
     return Carrier(nearness, Speaker(style, embedding, 0.0, 0.0, 0.0))
+
+
+def carry_on(device: str) -> Carry:
+    """Return what carries on a device, in blocks, vocals of any length."""
+    from autovoice.analyse.loudness import level_gain
+    from autovoice.vocode.differential import (
+        DifferentialOptions,
+        carry_excitation,
+        own_share_for,
+        strength_for,
+    )
+
+    def carry(
+        source: FloatArray,
+        converted: FloatArray,
+        pitch: Pitch,
+        nearness: float,
+        out: FloatArray,
+        *,
+        own: FloatArray | None = None,
+    ) -> None:
+        options = DifferentialOptions(
+            strength=strength_for(nearness), own_share=own_share_for(nearness)
+        )
+        gain = level_gain(source, 24_000)
+        carry_excitation(
+            source, converted, pitch, own=own, gain=gain, device=device, options=options, out=out
+        )
+
+    return carry

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.engine import memory
+from autovoice.engine.carrying import Carry, carry_on
 from autovoice.engine.live_stages import LiveBuilders
 from autovoice.engine.resident_stages import Mixed, Resident, ResidentBuilders
 from autovoice.engine.sung_stages import SungBuilders
@@ -83,30 +84,6 @@ class Vocoder(Protocol):
         """
 
 
-class Carry(Protocol):
-    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz."""
-
-    def __call__(
-        self,
-        source: FloatArray,
-        converted: FloatArray,
-        pitch: Pitch,
-        nearness: float,
-        out: FloatArray,
-        *,
-        own: FloatArray | None = None,
-    ) -> None:
-        """Write to ``out``.
-
-        Args:
-            source, converted: both vocals.
-            pitch: of both.
-            nearness: cosine of the two voices' embeddings.
-            out: ``[T]``.
-            own: ``[T]``, the source decoded in its own voice. Default: it was not.
-        """
-
-
 class TextFront(Protocol):
     """Read text: sentences and their phonemes, one after another, never all at once."""
 
@@ -155,35 +132,6 @@ def _vocoder(device: str) -> Vocoder:
     from autovoice.vocode import Vocoder as Decoder
 
     return Decoder(device=device)
-
-
-def _carry(device: str) -> Carry:
-    from autovoice.analyse.loudness import level_gain
-    from autovoice.vocode.differential import (
-        DifferentialOptions,
-        carry_excitation,
-        own_share_for,
-        strength_for,
-    )
-
-    def carry(
-        source: FloatArray,
-        converted: FloatArray,
-        pitch: Pitch,
-        nearness: float,
-        out: FloatArray,
-        *,
-        own: FloatArray | None = None,
-    ) -> None:
-        options = DifferentialOptions(
-            strength=strength_for(nearness), own_share=own_share_for(nearness)
-        )
-        gain = level_gain(source, 24_000)
-        carry_excitation(
-            source, converted, pitch, own=own, gain=gain, device=device, options=options, out=out
-        )
-
-    return carry
 
 
 def _energy(samples: FloatArray) -> Curve:
@@ -268,7 +216,7 @@ class Builders:
     content: Callable[[str], ContentEncoder] = _content
     converter: Callable[[str], Converter] = _converter
     vocoder: Callable[[str], Vocoder] = _vocoder
-    carry: Callable[[str], Carry] = _carry
+    carry: Callable[[str], Carry] = carry_on
     encoders: Callable[[str], Encoders] = _encoders
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity

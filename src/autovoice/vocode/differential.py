@@ -139,16 +139,8 @@ def carry_excitation(
         mean, offset = _mean_change(song, options.own_share)
         rest = for_unvoiced(mean, options)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
-            spectrum, pitch_hz, left = song.block(first)
-            factor = factors(
-                changes(spectrum, pitch_hz, options.own_share)[1] + offset, pitch_hz, rest, options
-            )
-            begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, len(source))
-            sound = torch.istft(
-                spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=hann(factor.device),
-                length=min((first + BLOCK_HOPS + _CONTEXT_HOPS) * HOP_SAMPLES, len(source)) - left,
-            )  # fmt: skip
-            made[begin:end] = sound[begin - left : end - left].cpu().numpy()
+            block = _filtered(song, first, (rest, offset), options)
+            made[first * HOP_SAMPLES :][: len(block)] = block
     return made
 
 
@@ -217,6 +209,24 @@ def changes(spectrum: Tensor, f0_hz: Tensor, own_share: float | Tensor = 1.0) ->
     envelopes = _envelope(spectrum, f0_hz)
     source, own = envelopes[0], envelopes[-1] if len(envelopes) == 3 else envelopes[0]
     return envelopes[1] - torch.stack([source, source + own_share * (own - source)])
+
+
+def _filtered(
+    song: _Song, first: int, curves: tuple[Tensor, Tensor], options: DifferentialOptions
+) -> FloatArray:
+    """Filter a block: ``curves`` are for what has no pitch, and what changes are short of."""
+    spectrum, pitch_hz, left = song.block(first)
+    length = len(song.sounds[0])
+    begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, length)
+    rest, offset = curves
+    change = changes(spectrum, pitch_hz, options.own_share)[1] + offset
+    factor = factors(change, pitch_hz, rest, options)
+    sound = torch.istft(
+        spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=hann(factor.device),
+        length=min((first + BLOCK_HOPS + _CONTEXT_HOPS) * HOP_SAMPLES, length) - left,
+    )  # fmt: skip
+    block: FloatArray = sound[begin - left : end - left].cpu().numpy()
+    return block
 
 
 def _mean_change(song: _Song, own_share: float) -> tuple[Tensor, Tensor]:
