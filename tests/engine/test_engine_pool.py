@@ -106,6 +106,13 @@ def test_every_engine_warms_up() -> None:
     )
 
 
+def test_passes_of_every_engine_are_counted() -> None:
+    pool = _pool("cuda:0", "cuda:1")
+    pool.engines[0].batch_sizes = {1: 3, 2: 1}  # type: ignore[misc]
+    pool.engines[1].batch_sizes = {2: 4}  # type: ignore[misc]
+    assert pool.batch_sizes == {1: 3, 2: 5}
+
+
 def test_a_pool_has_what_an_engine_has() -> None:
     """What measures one engine alone is left out."""
     public = {name for name in vars(Engine) if not name.startswith("_")} - {"stages"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,14 @@ class EnginePool:
     def device(self) -> str:
         """All devices as one word for people."""
         return ", ".join(self.devices)
+
+    @property
+    def batch_sizes(self) -> dict[int, int]:
+        """How many passes, of all engines, had each number of pieces, so far."""
+        sizes: Counter[int] = Counter()
+        for engine in self.engines:
+            sizes.update(engine.batch_sizes)
+        return dict(sizes)
 
     @property
     def store(self) -> VoiceStore:
