@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from standins import CurveVocoder, WavingPitch, builders, encoders, song, voice
 
 from autovoice.engine import Engine
@@ -163,3 +164,26 @@ def test_kept_pieces_hold_both_voices(tmp_path: Path) -> None:
     found = _own(tmp_path, near_voice(), second, pieces=kept)
     assert second.styles == []
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_memory_that_runs_out_while_the_singer_is_listened_to_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    listened: list[int] = []
+
+    def embedding(samples: FloatArray, sample_rate_hz: int) -> FloatArray:
+        listened.append(len(samples))
+        if len(listened) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
+        return encoders().embedding(samples, sample_rate_hz)
+
+    vocoder = Scaled()
+    engine = _engine(
+        tmp_path,
+        encoders=lambda device: replace(encoders(), embedding=embedding),
+        vocoder=lambda device: vocoder,
+    )
+    source = Audio(song(4.0, 24_000, channels=1).samples, 24_000)
+    found = engine.convert(source, near_voice(), separate=False, semitones=0)
+    assert "ran out of memory: pieces of 12 s" in found.notes[-1]
+    assert len(vocoder.styles) == 2

@@ -10,7 +10,6 @@ from autovoice.vocode.differential import (
     DifferentialOptions,
     at_hops,
     carry_excitation,
-    own_share_for,
     strength_for,
 )
 from autovoice.vocode.resident_carry import Pair, ResidentCarry, carried
@@ -63,7 +62,7 @@ def test_the_own_voice_is_heard_as_in_the_plain_way(stage: ResidentCarry, second
     source, made, pitch = vowel(seconds, 700), vowel(seconds, 1_800), melody(seconds)
     own = vowel(seconds, 1_100)
     for near in (0.5, 0.82, 0.9):
-        options = DifferentialOptions(strength=strength_for(near), own_share=own_share_for(near))
+        options = DifferentialOptions.between(near)
         wanted = carry_excitation(source, made, pitch, own=own, gain=1.7, options=options)
         found = stage.carry(source, made, pitch, 1.7, near, own=own)
         assert difference_db(found, wanted) < MOST_DB

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,12 +21,17 @@ MODEL_HZ = 24_000
 ACTIVE, LEAST_SUNG = 0.5, 0.3
 # So much of the singing tells whose voice it is.
 LISTENING_S = 30.0
-# Up to this nearness the vocal in its own voice tells nothing: ``vocode.differential``.
-STRANGERS = 0.78
 
 
-class Carry(Protocol):
-    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz."""
+@dataclass(frozen=True)
+class Carry:
+    """Bring the converted vocal's colour onto the source, both ``[T]`` at 24 kHz, of any length.
+
+    Args:
+        device: where to filter.
+    """
+
+    device: str
 
     def __call__(
         self,
@@ -47,6 +52,19 @@ class Carry(Protocol):
             out: ``[T]``.
             own: ``[T]``, the source decoded in its own voice. Default: it was not.
         """
+        from autovoice.analyse.loudness import level_gain
+        from autovoice.vocode.differential import DifferentialOptions, carry_excitation
+
+        carry_excitation(
+            source,
+            converted,
+            pitch,
+            own=own,
+            gain=level_gain(source, MODEL_HZ),
+            device=self.device,
+            options=DifferentialOptions.between(nearness),
+            out=out,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,42 +142,14 @@ def carrier_of(vocal: Vocal, speaker: Speaker, encoders: Encoders, *, own_pass: 
         encoders: what listens.
         own_pass: whether the vocal may be decoded in its own voice.
     """
+    from autovoice.vocode.differential import own_share_for
+
     at_16k = vocal.heard(LISTEN_HZ)
     if len(at_16k) < LISTEN_HZ:
         return Carrier(0.0, None)
     embedding = encoders.embedding(at_16k, LISTEN_HZ)
     nearness = float(embedding @ speaker.embedding)
-    if not own_pass or nearness <= STRANGERS or speaker.adapter:
+    if not own_pass or not own_share_for(nearness) or speaker.adapter:
         return Carrier(nearness, None)
     style = encoders.style(vocal.heard(MODEL_HZ), embedding)
     return Carrier(nearness, Speaker(style, embedding, 0.0, 0.0, 0.0))
-
-
-def carry_on(device: str) -> Carry:
-    """Return what carries on a device, in blocks, vocals of any length."""
-    from autovoice.analyse.loudness import level_gain
-    from autovoice.vocode.differential import (
-        DifferentialOptions,
-        carry_excitation,
-        own_share_for,
-        strength_for,
-    )
-
-    def carry(
-        source: FloatArray,
-        converted: FloatArray,
-        pitch: Pitch,
-        nearness: float,
-        out: FloatArray,
-        *,
-        own: FloatArray | None = None,
-    ) -> None:
-        options = DifferentialOptions(
-            strength=strength_for(nearness), own_share=own_share_for(nearness)
-        )
-        gain = level_gain(source, 24_000)
-        carry_excitation(
-            source, converted, pitch, own=own, gain=gain, device=device, options=options, out=out
-        )
-
-    return carry

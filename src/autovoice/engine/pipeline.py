@@ -129,13 +129,16 @@ class Pipeline:
             ResourceError: memory ran out on the CPU too.
         """
         longest_s = self.preset.chunk_s
+        carrier: Carrier | None = None
+        out: FloatArray | None = None
         with self.reporter.stage("convert"):
-            carrier = self._carrier(vocal, speaker, semitones)
-            own = [] if carrier is None or carrier.own is None else [carrier.own]
-            out = self.scratch.zeros(1 + len(own), vocal.ticks * MODEL_TICK)
             while True:
                 device = self.stages.device
                 try:
+                    if out is None:
+                        carrier = self._carrier(vocal, speaker, semitones)
+                        own = [] if carrier is None or carrier.own is None else [carrier.own]
+                        out = self.scratch.zeros(1 + len(own), vocal.ticks * MODEL_TICK)
                     self._fill(out, vocal, (speaker, *own), semitones, longest_s)
                     made = out if carrier is None else self._carried(out, vocal, carrier)
                     return Audio(made[:1], MODEL_HZ)
@@ -146,7 +149,8 @@ class Pipeline:
                 # Outside of the handler, so that the failed try's tensors are let go of first.
                 if self.stages.device == device:  # else another song has moved them meanwhile
                     longest_s = self._after_out_of_memory(longest_s, problem)
-                out[:] = 0
+                if out is not None:
+                    out[:] = 0
 
     def mix(self, converted: Audio, stems: Stems) -> Mixed:
         """Put the new vocal where the old one was."""

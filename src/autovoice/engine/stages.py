@@ -1,7 +1,7 @@
 """The stages as the pipeline sees them, and where each is built.
 
-This is the only place that names the implementations, with ``sung_stages`` beside it: to replace a
-stage, change one line of ``Builders``. Nothing is built before it is used.
+This is the only place that names the implementations, with ``sung_stages`` and ``carrying`` beside
+it: to replace a stage, change one line of ``Builders``. Nothing is built before it is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autovoice.engine import memory
-from autovoice.engine.carrying import Carry, carry_on
+from autovoice.engine.carrying import Carry
 from autovoice.engine.live_stages import LiveBuilders
 from autovoice.engine.resident_stages import Mixed, Resident, ResidentBuilders
 from autovoice.engine.sung_stages import SungBuilders
@@ -216,7 +216,7 @@ class Builders:
     content: Callable[[str], ContentEncoder] = _content
     converter: Callable[[str], Converter] = _converter
     vocoder: Callable[[str], Vocoder] = _vocoder
-    carry: Callable[[str], Carry] = carry_on
+    carry: Callable[[str], Carry] = Carry
     encoders: Callable[[str], Encoders] = _encoders
     energy: Callable[[FloatArray], Curve] = _energy
     activity: Callable[[FloatArray, int, Pitch], Curve] = _activity

@@ -60,6 +60,11 @@ class DifferentialOptions:
     unvoiced_share: float = 0.8
     own_share: float = 1.0
 
+    @classmethod
+    def between(cls, nearness: float) -> DifferentialOptions:
+        """Return those for two voices; ``nearness`` is the cosine of their speaker embeddings."""
+        return cls(strength=strength_for(nearness), own_share=own_share_for(nearness))
+
 
 def strength_for(nearness: float) -> float:
     """Say how much to exaggerate the filter between two voices.
@@ -136,10 +141,9 @@ def carry_excitation(
         return made
     song = _Song(sounds, f0_hz, gain, device)
     with torch.inference_mode():
-        mean, offset = _mean_change(song, options.own_share)
-        rest = for_unvoiced(mean, options)
+        means = _mean_changes(song)
         for first in range(0, len(f0_hz), BLOCK_HOPS):
-            block = _filtered(song, first, (rest, offset), options)
+            block = _filtered(song, first, means, options)
             made[first * HOP_SAMPLES :][: len(block)] = block
     return made
 
@@ -185,42 +189,40 @@ class _Song:
         return spectrum, F.pad(pitch_hz, (0, missing))[: spectrum.shape[2]], cut.start
 
 
-def change_between(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
-    """Return the log gain that brings the first envelope to the second.
+def changes(spectrum: Tensor, f0_hz: Tensor) -> Tensor:
+    """Return the log gains that bring the first envelope to each of the others.
 
-    Shape: ``[2, ..., bins, hops]`` and ``[..., hops]`` -> ``[..., bins, hops]``.
+    Shape: ``[N, ..., bins, hops]`` and ``[..., hops]`` -> ``[N - 1, ..., bins, hops]``.
     """
     envelopes = _envelope(spectrum, f0_hz)
-    return envelopes[1] - envelopes[0]
+    return envelopes[1:] - envelopes[0]
 
 
-def changes(spectrum: Tensor, f0_hz: Tensor, own_share: float | Tensor = 1.0) -> Tensor:
-    """Return the log gains that bring the source, and the own voice, to the converted vocal.
+def over_time(gains: Tensor, means: Tensor, own_share: float | Tensor) -> Tensor:
+    """Take out of the log gains what the decoder does to the vocal in its own voice too.
 
     Args:
-        spectrum: of source, converted vocal and, if there is one, the source in its own voice;
-            without it the source takes its place.
-        f0_hz: of all of them.
-        own_share: by how much the own voice takes the source's place in the second, ``[..., 1, 1]``
-            if it is a tensor.
+        gains: from the source to the converted vocal and, if there is one, to the source in its own
+            voice. The mean of the latter stays in: it is no change over time.
+        means: of ``gains``, over what has a pitch.
+        own_share: how much of it, ``[..., 1, 1]`` if it is a tensor.
 
-    Shape: ``[2 or 3, ..., bins, hops]`` and ``[..., hops]`` -> ``[2, ..., bins, hops]``.
+    Shape: ``[1 or 2, ..., bins, hops]`` and ``[1 or 2, ..., bins, 1]`` -> ``[..., bins, hops]``.
     """
-    envelopes = _envelope(spectrum, f0_hz)
-    source, own = envelopes[0], envelopes[-1] if len(envelopes) == 3 else envelopes[0]
-    return envelopes[1] - torch.stack([source, source + own_share * (own - source)])
+    if len(gains) == 1:
+        return gains[0]
+    return gains[0] - own_share * (gains[1] - means[1])
 
 
-def _filtered(
-    song: _Song, first: int, curves: tuple[Tensor, Tensor], options: DifferentialOptions
-) -> FloatArray:
-    """Filter a block: ``curves`` are for what has no pitch, and what changes are short of."""
+def _filtered(song: _Song, first: int, means: Tensor, options: DifferentialOptions) -> FloatArray:
+    """Filter a block; ``means`` are those of the whole song."""
     spectrum, pitch_hz, left = song.block(first)
     length = len(song.sounds[0])
     begin, end = first * HOP_SAMPLES, min((first + BLOCK_HOPS) * HOP_SAMPLES, length)
-    rest, offset = curves
-    change = changes(spectrum, pitch_hz, options.own_share)[1] + offset
-    factor = factors(change, pitch_hz, rest, options)
+    level = level_of(means[0])
+    change = over_time(changes(spectrum, pitch_hz), means, options.own_share)
+    rest = for_unvoiced(means[0] - level, options)
+    factor = factors(change - level, pitch_hz, rest, options)
     sound = torch.istft(
         spectrum[0] * factor, N_FFT, HOP_SAMPLES, window=hann(factor.device),
         length=min((first + BLOCK_HOPS + _CONTEXT_HOPS) * HOP_SAMPLES, length) - left,
@@ -229,14 +231,8 @@ def _filtered(
     return block
 
 
-def _mean_change(song: _Song, own_share: float) -> tuple[Tensor, Tensor]:
-    """Return the mean log gain of what has a pitch, and what changes over time are short of it.
-
-    The level, that of the bands as the ear has them, is taken out of both. It is no colour: left
-    in, it would set what has a pitch against what has none.
-
-    Shape: ``[bins, 1]`` each.
-    """
+def _mean_changes(song: _Song) -> Tensor:
+    """Return the mean log gains of what has a pitch, ``[1 or 2, bins, 1]``."""
     total: Tensor | None = None
     count = 0
     for first in range(0, len(song.f0_hz), BLOCK_HOPS):
@@ -244,17 +240,17 @@ def _mean_change(song: _Song, own_share: float) -> tuple[Tensor, Tensor]:
         voiced = pitch_hz > 0
         context = first - begin // HOP_SAMPLES  # what neighbouring blocks count
         voiced[:context], voiced[context + BLOCK_HOPS :] = False, False
-        change = changes(spectrum, pitch_hz, own_share)[..., voiced].sum(-1, keepdim=True)
-        total = change if total is None else total + change
+        gains = changes(spectrum, pitch_hz)[..., voiced].sum(-1, keepdim=True)
+        total = gains if total is None else total + gains
         count += int(voiced.sum())
     assert total is not None  # noqa: S101
-    mean, over_time = total / max(count, 1)
-    mean = mean - level_of(mean)
-    return mean, mean - over_time
+    return total / max(count, 1)
 
 
 def level_of(mean: Tensor) -> Tensor:
     """Return the level of log gains over the bands as we hear them.
+
+    It is no colour: left in the filter, it would set what has a pitch against what has none.
 
     Shape: ``[..., bins, n]`` -> ``[..., n]``.
     """

@@ -18,7 +18,7 @@ from autovoice.vocode.differential import (
     N_FFT,
     DifferentialOptions,
     at_hops,
-    change_between,
+    changes,
     factors,
     for_unvoiced,
     hann,
@@ -86,7 +86,7 @@ class LiveCarry:
                 return_complex=True,
             )  # fmt: skip
             pitch_hz = torch.from_numpy(f0_hz).to(sound.device)
-            change = change_between(spectrum, pitch_hz)
+            change = changes(spectrum, pitch_hz)[0]
             mean = self._mean(change, pitch_hz > 0, settled)
             rest = for_unvoiced(mean - level_of(mean), self._options)
             # What is loud and what is soft is the source's: a decoder that hears windows is up to

@@ -24,6 +24,7 @@ from autovoice.vocode.differential import (
     for_unvoiced,
     hann,
     level_of,
+    over_time,
     own_share_for,
     strength_for,
 )
@@ -128,13 +129,13 @@ def carried(sounds: Tensor, f0_hz: Tensor, numbers: Tensor) -> Tensor:
         loud, N_FFT, HOP_SAMPLES, window=window, pad_mode="constant", return_complex=True
     )
     spectrum = flat.view(-1, count, *flat.shape[1:])
-    change, over_time = changes(spectrum, f0_hz, share)
+    apart = changes(spectrum, f0_hz)
     voiced = (f0_hz > 0).float()[:, None]
     sung = voiced.sum(2, keepdim=True)
-    mean = (change * voiced).sum(2, keepdim=True) / sung.clamp_min(1)
-    mean = mean - level_of(mean)[..., None]
-    short = mean - (over_time * voiced).sum(2, keepdim=True) / sung.clamp_min(1)
-    rest = for_unvoiced(mean, options)
-    factor = factors(over_time + short, f0_hz, rest, options, strength)
+    means = (apart * voiced).sum(3, keepdim=True) / sung.clamp_min(1)
+    level = level_of(means[0])[..., None]
+    rest = for_unvoiced(means[0] - level, options)
+    change = over_time(apart, means, share) - level
+    factor = factors(change, f0_hz, rest, options, strength)
     sound = overlap_add(spectrum[0] * factor, window, HOP_SAMPLES, length)
     return torch.where(sung[:, 0] > 0, sound, loud[:count])

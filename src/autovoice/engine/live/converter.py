@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autovoice import io
+from autovoice.engine.carrying import LEAST_SUNG
 from autovoice.engine.chunks import curve_at
 from autovoice.engine.live.history import History
 from autovoice.engine.live.join import Joiner, cut
@@ -26,9 +27,8 @@ LEAST_FRAMES = 12
 # Level is measured in frames of 10 ms; a gate that was open stays open so long.
 _LEVEL_SAMPLES = 240
 HOLD_S = 0.2
-# Of the time in which somebody is heard, the least share that has to be sung for the source's own
-# excitation to carry the voice (as for songs), and how long that is remembered.
-LEAST_SUNG, MEMORY_S = 0.3, 5.0
+# So long it is remembered how much was sung of what was heard.
+MEMORY_S = 5.0
 
 # The networks hear the level of the last ten seconds; what they make is as loud as the source was
 # in the last second.
