@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -83,5 +84,10 @@ def facts(folder: Path, name: str) -> dict[str, object]:
     if not path.is_file():
         return {}
     with safe_open(path, framework="pt") as file:
-        found: dict[str, object] = json.loads((file.metadata() or {}).get("facts", "{}"))
+        return facts_in(file)
+
+
+def facts_in(file: Any) -> dict[str, object]:
+    """Read the facts in the header of an open safetensors file; empty where there are none."""
+    found: dict[str, object] = json.loads((file.metadata() or {}).get("facts", "{}"))
     return found

@@ -27,6 +27,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
 
 
+_MOVES = Moves()
+
+
 class LossWeights(BaseModel):
     """What each loss counts in the sum that is descended; 0 leaves it out (``train/steps.py``)."""
 
@@ -59,13 +62,13 @@ class MelodyMoves(BaseModel):
 
     model_config = _STRICT
 
-    whole_share: Share = 1 / 2
-    raised_share: Share = 1 / 3
-    raised_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = 2.0
-    lowered_share: Share = 1 / 6
-    lowered_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = 0.8
-    octave_share: Share = 0.0
-    octave_most: Annotated[int, Field(ge=1, le=3)] = 1
+    whole_share: Share = _MOVES.whole_share
+    raised_share: Share = _MOVES.raised_share
+    raised_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = _MOVES.raised_octaves
+    lowered_share: Share = _MOVES.lowered_share
+    lowered_octaves: Annotated[float, Field(ge=0.0, le=3.0)] = _MOVES.lowered_octaves
+    octave_share: Share = _MOVES.octave_share
+    octave_most: Annotated[int, Field(ge=1, le=3)] = _MOVES.octave_most
 
     @model_validator(mode="after")
     def _apart(self) -> MelodyMoves:

@@ -7,7 +7,6 @@ large, and only of use on the machine where the training goes on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from autovoice.train.checkpoint import facts_in
+from autovoice.weights.files import atomic_path, sha256_of
 
 _FILE = Path("state") / "state.safetensors"
 Tensors = dict[str, Tensor]
@@ -47,13 +49,11 @@ def under(tensors: Mapping[str, Tensor], name: str) -> Tensors:
 def save(out: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
     """Write a state beside the checkpoint in ``out`` that it belongs to, atomically."""
     path = out / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
     told = json.dumps({**facts, "model": _digest(out)})
     # No two of them may share memory.
     apart = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    save_file(apart, temporary, metadata={"facts": told})
-    temporary.replace(path)
+    with atomic_path(path) as temporary:
+        save_file(apart, temporary, metadata={"facts": told})
 
 
 def load(folder: Path) -> tuple[Tensors, dict[str, object]]:
@@ -62,7 +62,7 @@ def load(folder: Path) -> tuple[Tensors, dict[str, object]]:
     if not path.is_file():
         return {}, {}
     with safe_open(path, framework="pt") as file:
-        facts: dict[str, object] = json.loads((file.metadata() or {}).get("facts", "{}"))
+        facts = facts_in(file)
         if facts.get("model") != _digest(folder):
             return {}, {}
         return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118
@@ -70,7 +70,4 @@ def load(folder: Path) -> tuple[Tensors, dict[str, object]]:
 
 def _digest(folder: Path) -> str:
     """Tell the checkpoint in a folder from any other."""
-    told = hashlib.sha256()
-    for path in sorted(folder.glob("model-*.safetensors")):
-        told.update(path.read_bytes())
-    return told.hexdigest()
+    return " ".join(map(sha256_of, sorted(folder.glob("model-*.safetensors"))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import defaultdict
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from autovoice.weights.files import write_json
 
 log = logging.getLogger(__name__)
 Event = Any  # torch.cuda.Event: PyTorch states no types for it
@@ -127,9 +128,7 @@ class Profile:
             "parts": table,
             "inside": {n: round(sum(v) / waited, 3) for n, v in sorted(self.inside_ms.items())},
         }  # fmt: skip
-        temporary = out / "profile.json.part"
-        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(out / "profile.json")
+        write_json(out / "profile.json", told)
         log.info("a step took %.1f ms: %s", told["wall_ms"], out / "profile.json")
         self.steps = 0
 
