@@ -55,6 +55,7 @@ class LossWeights(BaseModel):
     power_long: Weight = WEIGHTS["power_long"]
     valleys: Weight = WEIGHTS["valleys"]
     valleys_long: Weight = WEIGHTS["valleys_long"]
+    consonants: Weight = WEIGHTS["consonants"]
 
 
 class MelodyMoves(BaseModel):

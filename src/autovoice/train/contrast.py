@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from autovoice.nn.mel24k import MEAN, MELS, SCALE
 
-_BANDS = 67  # below 7.6 kHz, which every recording of the corpus has at its own speed
+BANDS = 67  # below 7.6 kHz, which every recording of the corpus has at its own speed
 _TOP_HZ = 12_000.0
 _POOL_FRAMES = 4  # 50 ms
 _REACH_BANDS = 8  # a valley is at most twice as wide: 700 Hz at 1 kHz
@@ -29,14 +29,14 @@ _SILENCE = 1e-3
 
 def _power(log_mel: Tensor) -> Tensor:
     """Return power, pooled over 50 ms: ``[B, 80, T]`` normalised -> ``[B, 67, T // 4]``."""
-    power = torch.exp(SCALE * log_mel[:, :_BANDS].float() + MEAN)
+    power = torch.exp(SCALE * log_mel[:, :BANDS].float() + MEAN)
     return F.avg_pool1d(power, min(_POOL_FRAMES, power.shape[2]))
 
 
-def _inside(band_hz: Tensor) -> Tensor:
+def bands_inside(band_hz: Tensor) -> Tensor:
     """Return 1 for bands that lie within a recording's own, ``[B] -> [B, 67, 1]``."""
     most = 2595.0 * torch.log10(torch.tensor(1.0 + _TOP_HZ / 700.0, device=band_hz.device))
-    edge = torch.arange(2, _BANDS + 2, device=band_hz.device) * (most / (MELS + 1))
+    edge = torch.arange(2, BANDS + 2, device=band_hz.device) * (most / (MELS + 1))
     top_hz = 700.0 * (10.0 ** (edge / 2595.0) - 1.0)
     return (top_hz[None] <= band_hz[:, None]).float()[..., None]
 
@@ -48,7 +48,7 @@ def power_gap(made: Tensor, real: Tensor, band_hz: Tensor) -> Tensor:
         made, real: log-mel spectra of ``Mel24k``, ``[B, 80, T]``.
         band_hz: ``[B]`` up to where to compare.
     """
-    inside = _inside(band_hz)
+    inside = bands_inside(band_hz)
     ours, true = _power(made) * inside, _power(real) * inside
     apart = (ours - true).abs().sum((1, 2))
     return (apart / ((ours + true).sum((1, 2)) + _SILENCE)).mean()
@@ -68,7 +68,7 @@ def long_power_gap(made: Tensor, wanted: Tensor) -> Tensor:
 
 def _mean(log_mel: Tensor) -> Tensor:
     """Return the mean power of each band over time, ``[B, 80, T] -> [B, 67]``."""
-    return torch.exp(SCALE * log_mel[:, :_BANDS].float() + MEAN).mean(2)
+    return torch.exp(SCALE * log_mel[:, :BANDS].float() + MEAN).mean(2)
 
 
 def depth(log_power: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def valley_loss(made: Tensor, real: Tensor, band_hz: Tensor) -> Tensor:
     batch, bands, frames = true.shape
     level = torch.log(true.sum(1) + 1e-9)
     loud = (level > level.amax(1, keepdim=True) - _LOUD).float()
-    weight = _inside(band_hz) * loud[:, None]
+    weight = bands_inside(band_hz) * loud[:, None]
     rows = [p.transpose(1, 2).reshape(batch * frames, bands) for p in (ours, true)]
     cost = _missing(*rows).view(batch, frames, bands).transpose(1, 2)
     return (cost * weight).sum() / weight.sum().clamp_min(1.0)

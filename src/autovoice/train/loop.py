@@ -120,7 +120,7 @@ def _stocked(teacher: SyntheticPairs, options: Options) -> SyntheticPairs | Stoc
 
 
 def _judges(pitch: PitchLoss, options: Options, profile: Profile) -> Judges:
-    optional = {"power", "power_long", "valleys", "valleys_long"}
+    optional = {"power", "power_long", "valleys", "valleys_long", "consonants"}
     wanted = frozenset(name for name in optional if options.weights.get(name, 0.0) > 0)
     return Judges(pitch, wanted=wanted, moves=options.moves, profile=profile)
 

@@ -15,6 +15,7 @@ WEIGHTS: Mapping[str, float] = {
     "voice": 2.0, "leak": 1.0, "pitch": 0.5, "octave": 1.0, "doubled": 0.5, "floor": 0.15,
     "colour": 0.6, "adversarial": 0.6, "features": 4.0, "match": 0.6,
     "power": 0.0, "power_long": 0.0, "valleys": 0.0, "valleys_long": 0.0,
+    "consonants": 0.0,
 }  # fmt: skip
 
 

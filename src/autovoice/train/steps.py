@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from autovoice.nn.speaker_judge import AngularMargin
 from autovoice.train.colour import colour_gap, long_term
+from autovoice.train.consonant_loss import consonant_gap
 from autovoice.train.contrast import long_power_gap, long_valley_loss, power_gap, valley_loss
 from autovoice.train.corpus import Crops
 from autovoice.train.floor_loss import FloorLoss
@@ -56,7 +57,7 @@ class Judges:
 
     Args:
         pitch, octave, doubled, floor: losses.
-        wanted: names of the losses of ``contrast.py`` that are to be computed.
+        wanted: names of the losses of ``contrast.py`` and ``consonant_loss.py`` to compute.
         moves: how melodies are moved.
         profile: times the parts of a step.
     """
@@ -164,7 +165,7 @@ def cross_step(
         own = nets.judge(nets.mel(crops.reference))
     neighbour = crops.f0_median_hz.roll(1, 0)
     f0_hz = move_pitch(crops.f0_hz, crops.f0_median_hz, neighbour, chance, judges.moves)
-    source = Source(crops.audio, f0_hz, nets.energy(crops.audio), own)
+    source = Source(crops.audio, f0_hz, nets.energy(crops.audio), own, crops.band_hz)
     losses, made, wanted = _convert(nets, source, crops.reference.roll(1, 0), judges, chance)
     return losses, Made(made, crops.audio.roll(1, 0), crops.band_hz.roll(1, 0), wanted)
 
@@ -182,7 +183,8 @@ def sung_step(
     voiced = batch.f0_hz.masked_fill(batch.f0_hz <= 0, torch.nan)
     median = voiced.nanmedian(dim=1).values.nan_to_num(_USUAL_HZ)
     f0_hz = move_pitch(batch.f0_hz, median, crops.f0_median_hz, chance, judges.moves)
-    source = Source(batch.audio, f0_hz, nets.energy(batch.audio), own)
+    band_hz = torch.full_like(median, 12_000.0)
+    source = Source(batch.audio, f0_hz, nets.energy(batch.audio), own, band_hz)
     losses, made, wanted = _convert(nets, source, crops.reference, judges, chance)
     return {**losses, **teacher_step(nets, batch, None, chance)}, Made(
         made, crops.audio, crops.band_hz, wanted
@@ -191,12 +193,13 @@ def sung_step(
 
 @dataclass(frozen=True)
 class Source:
-    """What is converted: sound ``[B, S]``, the pitch to sing, energy, its own voice."""
+    """What is converted: sound ``[B, S]``, the pitch to sing, energy, its own voice, its band."""
 
     audio: Tensor
     f0_hz: Tensor
     energy: Tensor
     own: Tensor
+    band_hz: Tensor
 
 
 def _convert(
@@ -232,6 +235,9 @@ def _convert(
             losses["power_long"] = long_power_gap(mel, reference_mel)
         if "valleys_long" in judges.wanted:
             losses["valleys_long"] = long_valley_loss(mel, reference_mel)
+        if "consonants" in judges.wanted:
+            heard_mel = nets.mel(source.audio)
+            losses["consonants"] = consonant_gap(mel, heard_mel, source.f0_hz, source.band_hz)
     return losses, made, wanted
 
 
