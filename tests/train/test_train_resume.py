@@ -179,10 +179,10 @@ def test_several_calls_share_one_fall_of_the_rate(options: Options, tmp_path: Pa
 
 
 def test_optional_losses_are_computed_where_they_count(options: Options, tmp_path: Path) -> None:
-    weights = {**options.weights, "power": 0.3, "valleys_long": 0.2}
+    weights = {**options.weights, "power": 0.3, "valleys_long": 0.2, "consonants": 0.3}
     loop.run(replace(options, out=tmp_path, steps=3, weights=weights, profile=1, keep_state=False))
     names = set().union(*(row.keys() for row in rows_of(tmp_path)))
-    assert {"power", "valleys_long"} <= names
+    assert {"power", "valleys_long", "consonants"} <= names
     assert not {"power_long", "valleys"} & names
 
 
