@@ -6,6 +6,8 @@ a speaker network that was taught to overhear microphones forgives it.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,7 +43,7 @@ def paint(audio: Tensor, colour_db: Tensor) -> Tensor:
     length = audio.shape[1]
     spectrum = torch.fft.rfft(audio.float(), n=length + 4_800, dim=1)
     hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, spectrum.shape[1], device=audio.device)
-    top = torch.log2(torch.tensor(SAMPLE_RATE_HZ / 2 / _LOWEST_HZ, device=audio.device))
+    top = math.log2(SAMPLE_RATE_HZ / 2 / _LOWEST_HZ)
     place = (torch.log2(hz.clamp_min(_LOWEST_HZ) / _LOWEST_HZ) / top) * (_KNOTS - 1)
     left = place.floor().long().clamp(max=_KNOTS - 2)
     part = place - left

@@ -10,6 +10,8 @@ dilation and erosion (Serra 1982) for the depth of a valley.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,7 +37,7 @@ def _power(log_mel: Tensor) -> Tensor:
 
 def bands_inside(band_hz: Tensor) -> Tensor:
     """Return 1 for bands that lie within a recording's own, ``[B] -> [B, 67, 1]``."""
-    most = 2595.0 * torch.log10(torch.tensor(1.0 + _TOP_HZ / 700.0, device=band_hz.device))
+    most = 2595.0 * math.log10(1.0 + _TOP_HZ / 700.0)
     edge = torch.arange(2, BANDS + 2, device=band_hz.device) * (most / (MELS + 1))
     top_hz = 700.0 * (10.0 ** (edge / 2595.0) - 1.0)
     return (top_hz[None] <= band_hz[:, None]).float()[..., None]
