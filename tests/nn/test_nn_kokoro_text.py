@@ -76,7 +76,7 @@ def test_speed_and_scale_change_durations(network: KokoroText) -> None:
 
 def test_asr_follows_the_durations() -> None:
     durations = torch.tensor([[2, 1, 3], [1, 2, 0]])
-    index, keep = _alignment(durations, durations.sum(dim=1))
+    index, keep = _alignment(durations, durations.sum(dim=1), 6)
     assert index[0].tolist() == [0, 0, 1, 2, 2, 2]
     assert index[1, :3].tolist() == [0, 1, 1]
     assert keep.sum(dim=1).tolist() == [6, 3]
