@@ -141,7 +141,7 @@ class TextEncoder(nn.Module):
     def nearby(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Mix each phoneme with its neighbours, ``[B, N] -> [B, 512, N]``."""
         keep = mask[:, None].to(self.embedding.weight.dtype)
-        x = self.embedding(tokens).transpose(1, 2) * keep
+        x: Tensor = self.embedding(tokens).transpose(1, 2) * keep
         for block in self.cnn:
             x = block(x) * keep
         return x
