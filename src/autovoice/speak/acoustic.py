@@ -177,14 +177,16 @@ class AcousticFront(NetworkStage):
         style = torch.zeros(len(asked), 2 * STYLE)
         style[:, STYLE:] = torch.from_numpy(np.stack([one.prosody for one in asked]))
         speed = torch.tensor([one.rate for one in asked])
-        found = self.network(
-            ids.to(device),
-            lengths.to(device),
-            style.to(device),
-            speed.to(device),
-            # On the CPU nothing is gained by shapes that recur.
-            run=None if device.type == "cpu" else self.graphs.several,
-        )
+        # In float32 throughout: a duration that rounds to another frame moves all that follows.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = self.network(
+                ids.to(device),
+                lengths.to(device),
+                style.to(device),
+                speed.to(device),
+                # On the CPU nothing is gained by shapes that recur.
+                run=None if device.type == "cpu" else self.graphs.several,
+            )
         curves = (found.asr.float(), found.f0_hz.float(), found.energy.float())
         asr, f0_hz, energy, durations, frames = fetched(*curves, found.durations, found.frames)
         rows = []
