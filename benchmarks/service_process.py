@@ -80,10 +80,11 @@ def serving(source: Path, *, patience_s: float = 60.0, **settings: Any) -> Itera
         lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         lines += ["[quotas]", *(f"{key} = {value}" for key, value in quotas.items())]
         config.write_text("\n".join(lines))
+        paths = [str(source), os.environ.get("PYTHONPATH", "")]
         with (Path(folder) / "said").open("w+b") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "autovoice", "serve", "--port", "0", "--config", config],
-                env={**os.environ, "PYTHONPATH": str(source)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
                 stderr=said,
             )
             try:
