@@ -71,8 +71,8 @@ def shares(before: Mapping[str, float], after: Mapping[str, float], seconds: flo
 
 
 @contextlib.contextmanager
-def serving(source: Path, **settings: Any) -> Iterator[Served]:
-    """Yield a service that runs the code of ``source``, ready for work."""
+def serving(source: Path, *, patience_s: float = 60.0, **settings: Any) -> Iterator[Served]:
+    """Yield a service that runs the code of ``source``, ready for work within ``patience_s``."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "load.toml"
         quotas = settings.pop("quotas", {"requests_per_minute": 0, "concurrent_jobs": 0})
@@ -80,23 +80,24 @@ def serving(source: Path, **settings: Any) -> Iterator[Served]:
         lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         lines += ["[quotas]", *(f"{key} = {value}" for key, value in quotas.items())]
         config.write_text("\n".join(lines))
+        paths = [str(source), os.environ.get("PYTHONPATH", "")]
         with (Path(folder) / "said").open("w+b") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "autovoice", "serve", "--port", "0", "--config", config],
-                env={**os.environ, "PYTHONPATH": str(source)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
                 stderr=said,
             )
             try:
-                yield Served(asyncio.run(_ready(Path(folder) / "said")), process.pid)
+                yield Served(asyncio.run(_ready(Path(folder) / "said", patience_s)), process.pid)
             finally:
                 process.terminate()
                 process.wait(60)
 
 
-async def _ready(said: Path) -> int:
+async def _ready(said: Path, patience_s: float) -> int:
     """Return the port, once the service takes work."""
     port = 0
-    for _ in range(600):
+    for _ in range(round(10 * patience_s)):
         await asyncio.sleep(0.1)
         _, found, address = said.read_text(errors="replace").partition("url=http://127.0.0.1:")
         port = int(address.split()[0]) if found and address.split() else 0

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +10,7 @@ from torch import Tensor
 from autovoice import weights
 from autovoice.errors import InputError, WeightsError
 from autovoice.nn.adain import AdainResBlk1d
+from autovoice.nn.graphs import GraphCache
 from autovoice.nn.kokoro_text import KokoroText, _alignment, _spread, masked_adain_block
 
 
@@ -61,6 +65,41 @@ def test_a_row_does_not_depend_on_its_batch(network: KokoroText) -> None:
             torch.testing.assert_close(curve, getattr(alone, name)[0], atol=1e-3, rtol=1e-3)
 
 
+def test_shapes_that_recur_change_nothing(network: KokoroText) -> None:
+    tokens, lengths, style = _batch()
+    shapes: list[tuple[str, int]] = []
+
+    def run(name: str, work: Any, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        shapes.append((name, tensors[0].shape[-1]))
+        made: tuple[torch.Tensor, ...] = work(*tensors)
+        return made
+
+    plain, filled = network(tokens, lengths, style), network(tokens, lengths, style, run=run)
+    (text, curves), size = shapes, plain.asr.shape[-1]
+    assert text == ("text", 16)
+    assert curves == ("curves", -(-size // 40) * 40)
+    assert torch.equal(filled.durations, plain.durations)
+    for name in ("asr", "f0_hz", "energy"):
+        one, other = getattr(filled, name), getattr(plain, name)
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_graphs_on_a_gpu_say_what_the_cpu_says(network: KokoroText) -> None:
+    tokens, lengths, style = _batch()
+    plain = network(tokens, lengths, style)
+    graphs, there = GraphCache(), copy.deepcopy(network).cuda()
+    flags = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    with torch.inference_mode(), flags:
+        for _ in range(3):
+            found = there(tokens.cuda(), lengths.cuda(), style.cuda(), run=graphs.several)
+            assert torch.equal(found.durations.cpu(), plain.durations)
+            torch.testing.assert_close(found.asr.cpu(), plain.asr, atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(found.f0_hz.cpu(), plain.f0_hz, atol=0.05, rtol=1e-3)
+    assert len(graphs) == 2
+
+
 def test_speed_and_scale_change_durations(network: KokoroText) -> None:
     tokens, lengths, style = _batch()
     normal = network(tokens, lengths, style)
@@ -76,7 +115,7 @@ def test_speed_and_scale_change_durations(network: KokoroText) -> None:
 
 def test_asr_follows_the_durations() -> None:
     durations = torch.tensor([[2, 1, 3], [1, 2, 0]])
-    index, keep = _alignment(durations, durations.sum(dim=1))
+    index, keep = _alignment(durations, durations.sum(dim=1), 6)
     assert index[0].tolist() == [0, 0, 1, 2, 2, 2]
     assert index[1, :3].tolist() == [0, 1, 1]
     assert keep.sum(dim=1).tolist() == [6, 3]

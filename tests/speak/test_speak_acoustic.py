@@ -115,6 +115,23 @@ def test_phonemes_that_cannot_be_spoken(front: AcousticFront, phonemes: str, sai
         front.features(Utterance("", phonemes), speaker())
 
 
+def test_several_are_spoken_as_each_alone(front: AcousticFront) -> None:
+    asked = [
+        (Utterance("", SENTENCE), speaker(220.0)),
+        (Utterance("", SENTENCE[:20], speed=1.3), speaker(165.0)),
+        (Utterance("", SENTENCE[:37], semitones=2), speaker(110.0)),
+    ]
+    together = front.features_many(asked, speed=1.1)
+    for found, each in zip(together, asked, strict=True):
+        alone = front.features(*each, speed=1.1)
+        np.testing.assert_array_equal(found.durations, alone.durations)
+        np.testing.assert_allclose(found.asr, alone.asr, atol=1e-4)
+        for name in ("f0_hz", "energy"):
+            one, other = getattr(found, name), getattr(alone, name)
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+            assert one.base is None, "a short text would hold the memory of the longest"
+
+
 def test_the_longest_utterance_is_spoken(front: AcousticFront) -> None:
     found = front.features(Utterance("", "ə" * 400), speaker())
     assert len(found.durations) == 402

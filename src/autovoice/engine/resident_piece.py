@@ -14,8 +14,9 @@ from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import Rows, fetched, uploaded
 from autovoice.types import Curve, FloatArray, Pitch, Speaker
 from autovoice.vocode import Vocoder
+from autovoice.vocode.breath import breath
 from autovoice.vocode.high_notes import Reach
-from autovoice.vocode.vocoder import FRAMES_PER_S, breath
+from autovoice.vocode.vocoder import FRAMES_PER_S
 
 LISTEN_HZ = 16_000
 

@@ -7,7 +7,9 @@ Everything here runs on padded batches: results do not depend on what else is in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,17 @@ from autovoice.nn.albert import MAX_TOKENS, VOCABULARY, Albert
 WIDTH = 512
 STYLE = 128
 DURATION_BINS = 50
+# Where shapes shall recur, tokens and frames are filled up to multiples of these.
+TOKENS_STEP, FRAMES_STEP = 16, 40
+
+
+class Runner(Protocol):
+    """Runs work of fixed shapes, perhaps as one graph; see ``nn.graphs.GraphCache.several``."""
+
+    def __call__(
+        self, name: str, work: Callable[..., tuple[Tensor, ...]], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return ``work(*tensors)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +136,18 @@ class TextEncoder(nn.Module):
         self.lstm = nn.LSTM(WIDTH, WIDTH // 2, batch_first=True, bidirectional=True)
 
     def forward(self, tokens: Tensor, mask: Tensor, lengths_cpu: Tensor) -> Tensor:
+        return self.over_text(self.nearby(tokens, mask), lengths_cpu)
+
+    def nearby(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Mix each phoneme with its neighbours, ``[B, N] -> [B, 512, N]``."""
         keep = mask[:, None].to(self.embedding.weight.dtype)
-        x = self.embedding(tokens).transpose(1, 2) * keep
+        x: Tensor = self.embedding(tokens).transpose(1, 2) * keep
         for block in self.cnn:
             x = block(x) * keep
+        return x
+
+    def over_text(self, x: Tensor, lengths_cpu: Tensor) -> Tensor:
+        """Run the recurrent layer over what ``nearby`` returns, ``[B, 512, N]`` to the same."""
         return packed_lstm(self.lstm, x.transpose(1, 2), lengths_cpu).transpose(1, 2)
 
 
@@ -194,10 +215,13 @@ class ProsodyPredictor(nn.Module):
         frames: Tensor = self.duration_proj(packed_lstm(self.lstm, encoded, lengths_cpu))
         return frames
 
-    def curves(self, aligned: Tensor, style: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pitch in Hz and energy, ``[B, T, 640] -> [B, 2T]`` each."""
-        shared = packed_lstm(self.shared, aligned, frames.cpu()).transpose(1, 2)
-        keep = length_mask(2 * frames, 2 * aligned.shape[1])
+    def over_time(self, aligned: Tensor, frames_cpu: Tensor) -> Tensor:
+        """Run the recurrent layer that both curves share, ``[B, T, 640] -> [B, 512, T]``."""
+        return packed_lstm(self.shared, aligned, frames_cpu).transpose(1, 2)
+
+    def curves(self, shared: Tensor, style: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return pitch in Hz and energy, ``[B, 512, T] -> [B, 2T]`` each."""
+        keep = length_mask(2 * frames, 2 * shared.shape[2])
         curves = []
         for blocks, projection in ((self.F0, self.F0_proj), (self.N, self.N_proj)):
             x, row_frames = shared, frames
@@ -243,6 +267,7 @@ class KokoroText(nn.Module):
         speed: float | Tensor = 1.0,
         *,
         duration_scale: Tensor | None = None,
+        run: Runner | None = None,
     ) -> TextFeatures:
         """Predict the decoder's inputs for a padded batch.
 
@@ -252,6 +277,8 @@ class KokoroText(nn.Module):
             style: a voice's 256 numbers for each row.
             speed: rate of speech, a number or ``[B]``, above 0. Default 1.
             duration_scale: ``[B, N]`` factor on each token's duration, above 0. Default none.
+            run: runs all but the recurrent layers, filled up to shapes that recur; it may replay
+                graphs. Default: here and now, as long as they are.
 
         Raises:
             InputError: more than 512 tokens.
@@ -264,25 +291,51 @@ class KokoroText(nn.Module):
         mask = length_mask(lengths, tokens.shape[1])
         lengths_cpu = lengths.cpu()
         prosody = style[:, STYLE:]
-        context = self.bert_encoder(self.bert(tokens, mask))
+        context, nearby = self._read(tokens, mask, run)
         encoded = self.predictor.text_encoder(context, prosody, lengths_cpu)
         durations = self.predictor.durations(encoded, lengths_cpu)
         durations = durations / torch.as_tensor(speed, device=style.device).reshape(-1, 1)
         if duration_scale is not None:
             durations = durations * duration_scale
         durations = durations.round().clamp(min=1).long() * mask
-        content = self.text_encoder(tokens, mask, lengths_cpu)
+        content = self.text_encoder.over_text(nearby, lengths_cpu)
         frames = durations.sum(dim=1)
-        index, keep = _alignment(durations, frames)
-        aligned = _spread(encoded, index, keep)
-        f0_hz, energy = self.predictor.curves(aligned, prosody, frames)
+        frames_cpu = frames.cpu()
+        index, keep = _alignment(durations, frames, int(frames_cpu.max()))
+        shared = self.predictor.over_time(_spread(encoded, index, keep), frames_cpu)
+        f0_hz, energy = self._curves(shared, prosody, frames, run)
         asr = _spread(content.transpose(1, 2), index, keep).transpose(1, 2)
         return TextFeatures(asr, f0_hz, energy, durations, frames)
 
+    def _read(self, tokens: Tensor, mask: Tensor, run: Runner | None) -> tuple[Tensor, ...]:
+        """Return the phonemes in context, ``[B, N, 512]``, and with neighbours, ``[B, 512, N]``."""
 
-def _alignment(durations: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the token of each frame, ``[B, T]``, and where frames are real."""
-    size = int(frames.max())
+        def work(tokens: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+            context = self.bert_encoder(self.bert(tokens, mask))
+            return context, self.text_encoder.nearby(tokens, mask)
+
+        if run is None:
+            return work(tokens, mask)
+        size = tokens.shape[1]
+        missing = min(-size % TOKENS_STEP, MAX_TOKENS - size)
+        padded = [functional.pad(tensor, (0, missing)) for tensor in (tokens, mask)]
+        context, nearby = run("text", work, *padded)
+        return context[:, :size], nearby[:, :, :size]
+
+    def _curves(
+        self, shared: Tensor, style: Tensor, frames: Tensor, run: Runner | None
+    ) -> tuple[Tensor, ...]:
+        """Return pitch and energy, see ``ProsodyPredictor.curves``."""
+        if run is None:
+            return self.predictor.curves(shared, style, frames)
+        size = shared.shape[2]
+        padded = functional.pad(shared, (0, -size % FRAMES_STEP))
+        curves = run("curves", self.predictor.curves, padded, style, frames)
+        return tuple(curve[:, : 2 * size] for curve in curves)
+
+
+def _alignment(durations: Tensor, frames: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return the token of each of ``size`` frames, ``[B, T]``, and where frames are real."""
     position = torch.arange(size, device=durations.device).expand(len(durations), -1)
     index = torch.searchsorted(durations.cumsum(dim=1), position.contiguous(), right=True)
     return index.clamp(max=durations.shape[1] - 1), length_mask(frames, size)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 
 from autovoice import weights
 from autovoice.errors import InputError
+from autovoice.nn import residence
 from autovoice.nn.kokoro_text import STYLE, KokoroText
 from autovoice.nn.stage import NetworkStage
+from autovoice.nn.transfer import fetched
 from autovoice.speak.packs import MODEL, Prosody, load_prosodies, nearest_prosody
 from autovoice.speak.utterance import Utterance
 from autovoice.types import FloatArray, Speaker
@@ -22,6 +23,10 @@ MOST_PHONEMES = 400
 SLOWEST, FASTEST = 0.4, 2.5
 UNVOICED_BELOW_HZ = 10.0
 HIGHEST_F0_HZ = 1_400.0
+# Texts of up to so many phonemes more share a pass: what is filled up costs little.
+TOGETHER_PHONEMES = 64
+# About how long a phoneme lasts, by which the need of a pass is told before it is known.
+PHONEME_S = 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,18 @@ class SpokenFeatures:
     f0_hz: FloatArray
     energy: FloatArray
     durations: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One utterance as the network reads it: tokens, ``[128]`` prosody, factor on the rate."""
+
+    tokens: list[int]
+    prosody: FloatArray
+    rate: float
+
+
+_Found = tuple[FloatArray, FloatArray, FloatArray, np.ndarray]
 
 
 class AcousticFront(NetworkStage):
@@ -92,15 +109,40 @@ class AcousticFront(NetworkStage):
             InputError: no phonemes, more than 400, or one that Kokoro does not know; no such
                 prosody.
         """
+        way, asked = self._asked(utterance, speaker, speed, prosody)
+        size = len(asked.tokens)
+        found = self.batched(
+            self._run, asked, key=size // TOGETHER_PHONEMES, seconds=PHONEME_S * size
+        )
+        return _spoken(found, way, utterance, speaker)
+
+    def features_many(
+        self, asked: Sequence[tuple[Utterance, Speaker]], *, speed: float = 1.0
+    ) -> list[SpokenFeatures]:
+        """Speak several utterances in one pass.
+
+        Args:
+            asked: utterance and voice of each.
+            speed: as for ``features``. Default 1.
+
+        Returns:
+            One for each, as ``features`` returns it, within rounding.
+
+        Raises:
+            InputError: see ``features``.
+        """
+        pairs = [self._asked(*each, speed, "") for each in asked]
+        found = self.guarded(lambda: self._run([item for _, item in pairs]))
+        rows = zip(found, pairs, asked, strict=True)
+        return [_spoken(made, way, *each) for made, (way, _), each in rows]
+
+    def _asked(
+        self, utterance: Utterance, speaker: Speaker, speed: float, prosody: str
+    ) -> tuple[Prosody, _Asked]:
         tokens = self._tokens(utterance.phonemes)
         way = self._prosody(prosody, speaker)
         rate = min(max(speed * utterance.speed, SLOWEST), FASTEST)
-        asr, f0_hz, energy, durations = self.guarded(
-            partial(self._run, tokens, way.style(len(tokens) - 2), rate)
-        )
-        factor = speaker.f0_median_hz / way.f0_median_hz if speaker.f0_median_hz > 0 else 1.0
-        moved = moved_pitch(f0_hz, factor * 2.0 ** (utterance.semitones / 12))
-        return SpokenFeatures(asr, moved, energy, durations)
+        return way, _Asked(tokens, way.style(len(tokens) - 2), rate)
 
     def _tokens(self, phonemes: str) -> list[int]:
         if not phonemes or len(phonemes) > MOST_PHONEMES:
@@ -126,18 +168,44 @@ class AcousticFront(NetworkStage):
             )
         return self.prosodies[name]
 
-    def _run(
-        self, tokens: list[int], prosody: FloatArray, speed: float
-    ) -> tuple[FloatArray, FloatArray, FloatArray, np.ndarray]:
-        ids = torch.tensor([tokens], device=self.device)
-        lengths = torch.tensor([len(tokens)], device=self.device)
+    def _run(self, asked: Sequence[_Asked]) -> list[_Found]:
+        """Read several texts in one pass; each comes out as if it were alone."""
+        device, longest = self.device, max(len(one.tokens) for one in asked)
+        ids = torch.tensor([one.tokens + [0] * (longest - len(one.tokens)) for one in asked])
+        lengths = torch.tensor([len(one.tokens) for one in asked])
         # The text side reads the prosody half alone; the timbre is the decoder's.
-        style = torch.zeros(1, 2 * STYLE, device=self.device)
-        style[0, STYLE:] = torch.from_numpy(prosody).to(self.device)
-        found = self.network(ids, lengths, style, speed)
-        curves = (found.asr, found.f0_hz, found.energy)
-        asr, f0_hz, energy = (curve[0].float().cpu().numpy() for curve in curves)
-        return asr, f0_hz, energy, found.durations[0].cpu().numpy()
+        style = torch.zeros(len(asked), 2 * STYLE)
+        style[:, STYLE:] = torch.from_numpy(np.stack([one.prosody for one in asked]))
+        speed = torch.tensor([one.rate for one in asked])
+        # In float32 throughout: a duration that rounds to another frame moves all that follows.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = self.network(
+                ids.to(device),
+                lengths.to(device),
+                style.to(device),
+                speed.to(device),
+                # On the CPU nothing is gained by shapes that recur.
+                run=None if device.type == "cpu" else self.graphs.several,
+            )
+        curves = (found.asr.float(), found.f0_hz.float(), found.energy.float())
+        asr, f0_hz, energy, durations, frames = fetched(*curves, found.durations, found.frames)
+        rows = []
+        for index, (count, one) in enumerate(zip(frames.tolist(), asked, strict=True)):
+            words = np.ascontiguousarray(asr[index, :, :count])
+            if device.type != "cpu":
+                # The decoder reads them next: they need not go up again.
+                residence.keep(words, curves[0][index, :, :count].clone())
+            rows.append((words, f0_hz[index, : 2 * count].copy(), energy[index, : 2 * count].copy(),
+                         durations[index, : len(one.tokens)].copy()))  # fmt: skip
+        return rows
+
+
+def _spoken(found: _Found, way: Prosody, utterance: Utterance, speaker: Speaker) -> SpokenFeatures:
+    """Move the melody to the voice."""
+    asr, f0_hz, energy, durations = found
+    factor = speaker.f0_median_hz / way.f0_median_hz if speaker.f0_median_hz > 0 else 1.0
+    moved = moved_pitch(f0_hz, factor * 2.0 ** (utterance.semitones / 12))
+    return SpokenFeatures(asr, moved, energy, durations)
 
 
 def moved_pitch(f0_hz: FloatArray, factor: float) -> FloatArray:

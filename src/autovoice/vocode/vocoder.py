@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -18,8 +17,10 @@ from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroD
 from autovoice.nn.held_norm import HeldNorm
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
+from autovoice.nn.transfer import Rows, fetched, uploaded
 from autovoice.types import Audio, FloatArray, Speaker
 from autovoice.vocode.accelerated import AcceleratedDecoder, can_accelerate
+from autovoice.vocode.breath import breath
 from autovoice.vocode.high_notes import Reach
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class Vocoder(NetworkStage):
             *self._inputs(pieces, longest),
             lengths=None if lengths is None else lengths.to(self.device),
         )
-        samples: FloatArray = audio.float().cpu().numpy()
+        (samples,) = fetched(audio.float())
         pairs = zip(samples, counts, strict=True)
         return [row[: FRAME_SAMPLES * count].copy() for row, count in pairs]
 
@@ -232,21 +233,15 @@ class Vocoder(NetworkStage):
         return self._decode(*tensors, lengths=lengths).float()[:, : FRAME_SAMPLES * frames]
 
     def _inputs(self, pieces: Sequence[_Piece], longest: int) -> list[torch.Tensor]:
-        """Stack what the decoder reads, filled up with zeros to one length."""
-
-        def stacked(values: Sequence[FloatArray], length: int) -> torch.Tensor:
-            whole = np.zeros((len(values), *values[0].shape[:-1], length), np.float32)
-            for row, value in zip(whole, values, strict=True):
-                row[..., : value.shape[-1]] = value
-            return torch.from_numpy(whole).to(self.device)
-
-        return [
-            stacked([piece.asr for piece in pieces], longest),
-            stacked([piece.reach.low_hz for piece in pieces], 2 * longest),
-            stacked([piece.energy for piece in pieces], 2 * longest),
-            stacked([piece.style for piece in pieces], pieces[0].style.shape[-1]),
-            stacked([piece.noise for piece in pieces], FRAME_SAMPLES * longest),
+        """Stack what the decoder reads, filled up with zeros to one length, in one copy."""
+        parts = [
+            Rows([piece.asr for piece in pieces], longest),
+            Rows([piece.reach.low_hz for piece in pieces], 2 * longest),
+            Rows([piece.energy for piece in pieces], 2 * longest),
+            Rows([piece.style for piece in pieces], pieces[0].style.shape[-1]),
+            Rows([piece.noise for piece in pieces], FRAME_SAMPLES * longest),
         ]
+        return list(uploaded(self.device, *parts))
 
     def _decode(self, *tensors: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         """Run the network over a batch: the one place that knows which.
@@ -279,26 +274,6 @@ def _piece(features: Features, speaker: Speaker, seed: int | None) -> _Piece:
     reach = Reach.of(features.f0_hz, None if as_written else speaker.f0_median_hz)
     noise = breath(frames, seed)
     return _Piece(features.asr, reach, features.energy, speaker.style, noise, speaker.adapter)
-
-
-def breath(frames: int, seed: int | None) -> FloatArray:
-    """Draw the noise of so many frames, ``[600 frames]``.
-
-    It is drawn on the CPU, so that a seed gives the same breath on every device.
-    """
-    if seed is not None:
-        return _seeded(frames, seed)
-    noise: FloatArray = torch.randn(FRAME_SAMPLES * frames).numpy()
-    return noise
-
-
-@lru_cache(16)
-def _seeded(frames: int, seed: int) -> FloatArray:
-    """Draw noise and keep it: a service draws that of seed 0 for one length again and again."""
-    chance = torch.Generator().manual_seed(seed)
-    noise: FloatArray = torch.randn(FRAME_SAMPLES * frames, generator=chance).numpy()
-    noise.flags.writeable = False
-    return noise
 
 
 def _default_tensors() -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from autovoice.types import Audio
 from autovoice.voices.file import write_whole
 
 if TYPE_CHECKING:
+    from autovoice.analyse.speaker import SpeakerEncoder
     from autovoice.engine import Conversion, Engine
     from autovoice.voices import Encoders, Voice
 
@@ -149,7 +151,15 @@ class EngineRunner:
     def _scored(self, conversion: Conversion, voice: Voice) -> Conversion:
         from autovoice.eval.summary import score
 
-        return conversion.scored_by(score, voice.speaker.embedding)
+        judge = partial(score, encoder=self._ear)
+        return conversion.scored_by(judge, voice.speaker.embedding)
+
+    @cached_property
+    def _ear(self) -> SpeakerEncoder:
+        """What judges similarity, loaded once and not for each song."""
+        from autovoice.analyse.speaker import SpeakerEncoder
+
+        return SpeakerEncoder()
 
     def _written(self, task: Task, conversion: Conversion, voice: Voice) -> dict[str, str]:
         """Write what was asked for, and return where it is, from the job's folder on."""

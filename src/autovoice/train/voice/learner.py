@@ -76,11 +76,18 @@ class Learner:
             low.detach()
 
     def say(self, content: Tensor, f0_hz: Tensor, energy: Tensor, noise: Tensor) -> Tensor:
-        """Sing in the voice as it is now, ``[B, S]`` at 24 kHz (shapes as in ``Crops``)."""
+        """Sing in the voice as it is now, ``[B, S]`` at 24 kHz (shapes as in ``Crops``).
+
+        Steps of training on a GPU decode in bfloat16, as those of the base model do; what is judged
+        is decoded in float32.
+        """
         asr = self.parts.content(content, noise.shape[1] // FRAME_SAMPLES)
         style = self.style[None].expand(len(content), -1)
-        sound: Tensor = self.parts.decoder(asr, f0_hz, energy, style, noise)
-        return sound
+        kind = torch.device(self.parts.device).type
+        fast = kind == "cuda" and torch.is_grad_enabled()
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=fast):
+            sound: Tensor = self.parts.decoder(asr, f0_hz, energy, style, noise)
+        return sound.float()
 
     def own_losses(self, crops: Crops) -> dict[str, Tensor]:
         """Compare what is sung with what was: spectrum, pitch and octave."""

@@ -191,24 +191,29 @@ class Trainer:
 
     def _descend(self, gradients: dict[str, Tensor]) -> None:
         """Follow the gradients (Adam, Kingma and Ba 2015), and move the average."""
-        count = self.state.step
-        norm = torch.stack([g.square().sum() for g in gradients.values()]).sum().sqrt()
+        count, names = self.state.step, list(gradients)
+        found = [gradients[name] for name in names]
+        norm = torch.stack(torch._foreach_norm(found)).norm()
         if not bool(torch.isfinite(norm)):
             log.warning("step %d has no finite gradient and is left out", count)
             return
         shrink = 1.0 / norm.clamp_min(1.0)
         first, second = _BETAS
+        mean, power = ([kind[name] for name in names] for kind in (self.first, self.second))
+        parameters = self.learner.parameters
+        # All tensors in one kernel each: some hundred small ones would take longer to launch.
         with torch.no_grad():
-            for name, gradient in gradients.items():
-                clipped = gradient * shrink
-                mean, power = self.first[name], self.second[name]
-                mean.lerp_(clipped, 1 - first)
-                power.lerp_(clipped.square(), 1 - second)
-                step = (mean / (1 - first**count)) / ((power / (1 - second**count)).sqrt() + _TINY)
-                self.learner.parameters[name].sub_(step * self._rate(name))
+            clipped = torch._foreach_mul(found, shrink)
+            torch._foreach_lerp_(mean, clipped, 1 - first)
+            torch._foreach_lerp_(power, torch._foreach_mul(clipped, clipped), 1 - second)
+            root = torch._foreach_sqrt(torch._foreach_div(power, 1 - second**count))
+            torch._foreach_add_(root, _TINY)
+            step = torch._foreach_div(torch._foreach_div(mean, 1 - first**count), root)
+            torch._foreach_mul_(step, [self._rate(name) for name in names])
+            torch._foreach_sub_([parameters[name] for name in names], step)
             keep = min(_AVERAGE, (1 + count) / (10 + count))
-            for name, parameter in self.learner.parameters.items():
-                self.average[name].lerp_(parameter, 1 - keep)
+            average = [self.average[name] for name in parameters]
+            torch._foreach_lerp_(average, list(parameters.values()), 1 - keep)
 
     def _rate(self, name: str) -> float:
         settings = self.settings

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -90,7 +91,20 @@ def train_voice(
     begin = time.monotonic()
     _check_name(store, request)
     run = _Run(request, store, tools or Tools.of(request), listener, begin)
-    return run.whole()
+    with _tensor_cores():
+        return run.whole()
+
+
+@contextlib.contextmanager
+def _tensor_cores() -> Iterator[None]:
+    """Round the products of float32 matrices to TF32 on a GPU, as training the base model does."""
+    products = torch.backends.cuda.matmul
+    usual = products.allow_tf32
+    products.allow_tf32 = True
+    try:
+        yield
+    finally:
+        products.allow_tf32 = usual
 
 
 def _check_name(store: VoiceStore, request: Request) -> None:
