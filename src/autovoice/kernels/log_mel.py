@@ -98,6 +98,8 @@ def _reference(
     frames: int, mirror: int, power: bool, norm: bool, added: float, least: float, scale: float,
     shift: float,
 ) -> Tensor:  # fmt: skip
+    if not frames:
+        return sound.new_empty(_shape(sound, windows, banks, frames, norm))
     planes = []
     for window, bank in zip(windows, banks, strict=True):
         cuts = _cut(sound, len(window), hop, frames, mirror)
@@ -128,8 +130,14 @@ def _fake(
     frames: int, mirror: int, power: bool, norm: bool, added: float, least: float, scale: float,
     shift: float,
 ) -> Tensor:  # fmt: skip
-    shape = [sound.shape[0], len(windows)]
-    return sound.new_empty([*shape, frames] if norm else [*shape, banks[0].shape[0], frames])
+    return sound.new_empty(_shape(sound, windows, banks, frames, norm))
+
+
+def _shape(
+    sound: Tensor, windows: list[Tensor], banks: list[Tensor], frames: int, norm: bool
+) -> tuple[int, ...]:
+    each = (sound.shape[0], len(windows))
+    return (*each, frames) if norm else (*each, banks[0].shape[0], frames)
 
 
 library.declare(

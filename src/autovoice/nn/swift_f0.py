@@ -41,7 +41,7 @@ class LogSpectrogram(nn.Module):
             self.register_buffer(f"bank_{size}", bank)
             self.register_buffer(f"rows_{size}", bank.T.contiguous(), persistent=False)
             self.register_buffer(f"spans_{size}", band_spans(bank.T), persistent=False)
-        self.register_load_state_dict_post_hook(_turn_banks)
+        self.register_load_state_dict_post_hook(_turn_banks)  # type: ignore[no-untyped-call]
 
     def forward(self, audio: Tensor) -> Tensor:
         if takes_log_mel(audio):
