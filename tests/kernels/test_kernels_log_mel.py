@@ -36,10 +36,10 @@ def ways() -> dict[str, Ways]:
     """Return for each layer: itself, its plain way and its way through the op."""
     whisper, mel, spectra = WhisperMel(), Mel24k(), swift()
     return {
-        "whisper": (whisper, whisper.log10_power, whisper.fused),
-        "mel24k": (mel, mel.forward, mel.fused),
-        "norm": (mel, lambda x: log_norm(mel(x)), mel.log_norm),
-        "swift": (spectra, spectra.forward, spectra.fused),
+        "whisper": (whisper, whisper.plain, whisper.fused),
+        "mel24k": (mel, mel.plain, mel.fused),
+        "norm": (mel, lambda x: log_norm(mel.plain(x)), mel.log_norm),
+        "swift": (spectra, spectra.plain, spectra.fused),
     }
 
 

@@ -42,16 +42,17 @@ def pitch_finish(
         rules.start, rules.hold, rules.gate_db, rules.range_db,
     )  # fmt: skip
     if not library.enabled(NAME):
-        return _reference(samples, f0_hz, confidence, *numbers)
+        return reference(samples, f0_hz, confidence, *numbers)
     tensors = (samples.contiguous(), f0_hz.contiguous(), confidence.contiguous())
     made: tuple[Tensor, Tensor] = torch.ops.autovoice.pitch_finish(*tensors, *numbers)
     return made
 
 
-def _reference(
+def reference(
     samples: Tensor, f0_hz: Tensor, confidence: Tensor, hop: int, most_gap: int, least_run: int,
     start: float, hold: float, gate_db: float, range_db: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Do the same by PyTorch's layers; arguments as the op's own."""
     frames, hop_s = f0_hz.shape[1], hop / SAMPLE_RATE_HZ
     rules = FrameRules(start, hold, gate_db, range_db, most_gap, least_run)
     level_db = frame_level_db(samples, frames, hop)
@@ -81,6 +82,6 @@ def _fake(
 library.declare(
     "pitch_finish(Tensor samples, Tensor f0_hz, Tensor confidence, int hop_samples, int most_gap, "
     "int least_run, float start, float hold, float gate_db, float range_db) -> (Tensor, Tensor)",
-    _reference,
+    reference,
     _fake,
 )

@@ -61,8 +61,10 @@ class Mel24k(nn.Module):
         self.register_buffer("spans", band_spans(filters.T), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        if takes_log_mel(samples):
-            return self.fused(samples)
+        return self.fused(samples) if takes_log_mel(samples) else self.plain(samples)
+
+    def plain(self, samples: Tensor) -> Tensor:
+        """Compute it by PyTorch's layers, with gradients."""
         return self.of_padded(pad_ends(samples))[..., : samples.shape[-1] // HOP_SAMPLES]
 
     def fused(self, samples: Tensor) -> Tensor:

@@ -44,8 +44,10 @@ class LogSpectrogram(nn.Module):
         self.register_load_state_dict_post_hook(_turn_banks)  # type: ignore[no-untyped-call]
 
     def forward(self, audio: Tensor) -> Tensor:
-        if takes_log_mel(audio):
-            return self.fused(audio)
+        return self.fused(audio) if takes_log_mel(audio) else self.plain(audio)
+
+    def plain(self, audio: Tensor) -> Tensor:
+        """Compute it by PyTorch's layers."""
         frames = audio.shape[-1] // HOP_SAMPLES
         half = max(WINDOWS_SAMPLES) // 2
         padded = functional.pad(audio, (half, half))

@@ -61,8 +61,10 @@ class WhisperMel(nn.Module):
 
     def log10_power(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the mel power as log10, without floor and scaling: ``[B, 80, ceil(T / 160)]``."""
-        if takes_log_mel(samples):
-            return self.fused(samples)
+        return self.fused(samples) if takes_log_mel(samples) else self.plain(samples)
+
+    def plain(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return ``log10_power`` by PyTorch's layers."""
         length = samples.shape[-1]
         frames = -(-length // HOP_SAMPLES)
         # The transform is sensitive to rounding: keep it in float32 under autocast too.

@@ -23,5 +23,5 @@ def level_gain(samples: Tensor, sample_rate_hz: int) -> Tensor:
 
 def decoder_energy(mel: Mel24k, samples: Tensor, gain: Tensor) -> Tensor:
     """Return the decoder's energy of sounds made louder, ``[B, T] -> [B, T // 300]``."""
-    norm = mel.log_norm(samples) if library.enabled("log_mel") else log_norm(mel(samples))
+    norm = mel.log_norm(samples) if library.enabled("log_mel") else log_norm(mel.plain(samples))
     return norm + 2 * gain.log()
