@@ -81,12 +81,12 @@ def flops(op: str, arguments: Sequence[Any], made: Any) -> float:
 def hearing_flops(op: str, arguments: Sequence[Any], made: Any) -> float:
     """Return the arithmetic of a call of an op that hears, counted as ``flops`` does."""
     if op == "pitch_finish":  # windows at their longest: 8 partials, then 6 of two windows
-        coarse, fine = arguments[1].numel(), made[0].numel()
+        coarse, fine = float(arguments[1].numel()), float(made[0].numel())
         return CUT * (coarse * (8 * 10.0 + 10) + fine * (6 * 14.0 + 20))
     # A real transform, levels, two bands a bin.
-    frames = arguments[5] * arguments[0].shape[0]
-    sizes = [window.numel() for window in arguments[1]]
-    return frames * sum(2.5 * n * math.log2(n) + 8 * (n / 2 + 1) for n in sizes)
+    frames = float(arguments[5] * arguments[0].shape[0])
+    sizes: list[int] = [window.numel() for window in arguments[1]]
+    return sum(frames * (2.5 * n * math.log2(n) + 8 * (n / 2 + 1)) for n in sizes)
 
 
 def moved_bytes(op: str, arguments: Sequence[Any], made: Any) -> int:

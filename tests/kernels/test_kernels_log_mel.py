@@ -21,7 +21,7 @@ TOLERANCE = 2e-4
 def swift() -> LogSpectrogram:
     """Return the layer with windows and a bank as the weights have: narrow, some bands empty."""
     layer, chance = LogSpectrogram(), torch.Generator().manual_seed(3)
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for size in WINDOWS_SAMPLES:
         bank = torch.zeros(size // 2 + 1, 128)
         for band in range(1, 128):

@@ -62,7 +62,7 @@ def _pitch(sound: Tensor) -> tuple[Work, Work]:
 def _spectra() -> LogSpectrogram:
     """Return the pitch network's spectra with bands as narrow as its own."""
     layer = LogSpectrogram()
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for size in WINDOWS_SAMPLES:
         bank = torch.zeros(size // 2 + 1, 128)
         for band in range(128):
