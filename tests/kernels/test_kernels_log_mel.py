@@ -66,6 +66,15 @@ def test_it_is_what_the_layer_makes(name: str, length: int, device: str) -> None
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_mixed_precision_changes_nothing(device: str) -> None:
+    x = sound(5_000).to(device)
+    whisper = WhisperMel().to(device)
+    wanted = whisper.fused(x)
+    with torch.autocast(device, torch.bfloat16):
+        assert torch.equal(whisper.fused(x), wanted)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_slices_are_read_as_they_are(device: str) -> None:
     mel, wide = Mel24k().to(device), sound(5_000).to(device)
     cut = torch.stack([wide, wide], 2)[..., 1]

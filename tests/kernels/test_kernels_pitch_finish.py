@@ -19,13 +19,13 @@ CENTS, RARE_CENTS, RARE = 0.02, 1.0, 0.01
 
 
 def heard(frames: int, batch: int = 3, cut: int = 57) -> tuple[torch.Tensor, ...]:
-    """Return tones with pauses and noise, and a network's F0 with slips of an octave."""
+    """Return tones with pauses and faint noise, and a network's F0 with slips of an octave."""
     chance = np.random.default_rng(frames)
     length = max((frames - 1) * HOP + HOP - cut, 1)
     time_s = np.arange(length) / 16_000
     tone = sum(np.sin(2 * np.pi * 220 * k * time_s) / k for k in range(1, 8))
     loud = np.repeat(chance.random((batch, length // 4_000 + 1)) < 0.8, 4_000, 1)[:, :length]
-    sound = 0.2 * tone * loud + 0.002 * chance.standard_normal((batch, length))
+    sound = 0.2 * tone * loud + 2e-5 * chance.standard_normal((batch, length))
     many = chance.integers(1, 9, frames)
     slips = np.repeat(chance.choice([0, 0, 0, 1, -1], (batch, frames)), many, 1)[:, :frames]
     f0_hz = 220 * 2.0 ** (chance.normal(0, 0.002, (batch, frames)) + slips)

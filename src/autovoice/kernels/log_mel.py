@@ -105,7 +105,9 @@ def _reference(
         cuts = _cut(sound, len(window), hop, frames, mirror)
         spectrum = torch.fft.rfft(cuts * window)
         level = spectrum.real.square() + spectrum.imag.square() if power else spectrum.abs()
-        bands = (level @ bank.T + added).clamp_min(least)
+        # Products in half precision would lose what is quiet.
+        with torch.autocast(sound.device.type, enabled=False):
+            bands = (level @ bank.T + added).clamp_min(least)
         if norm:
             planes.append(0.5 * scale * bands.square().sum(2).log() + shift)
         else:
