@@ -2,13 +2,15 @@
 
 python -m benchmarks.resident [--device cuda] [--seconds 1] [--runs 200] [--semitones 0]
 
-Both ways are measured in one run: ``plain``, with NumPy between the networks, and ``resident``,
-with everything on the device. Prints JSON. On the CPU launches are ops that are no views.
+Three ways are measured in one run: ``plain``, with NumPy between the networks; ``resident``, with
+everything on the device; and ``references``, the same with PyTorch's layers in place of the ops
+that hear. Prints JSON. On the CPU launches are ops that are no views.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,10 +23,12 @@ from autovoice.config import preset
 from autovoice.engine import Builders, Engine
 from autovoice.engine.batching import Call, calling
 from autovoice.engine.resident_stages import ResidentBuilders
+from autovoice.kernels import switched_off
 from benchmarks import resident_counts, resident_equal
 from benchmarks.machine import about
 
 WARM_UP = 5
+HEARING_OPS = ("pitch_finish", "log_mel")
 
 
 def ways() -> dict[str, Builders]:
@@ -32,6 +36,7 @@ def ways() -> dict[str, Builders]:
     nothing: Callable[..., None] = lambda *_: None  # noqa: E731
     return {
         "plain": Builders(resident=ResidentBuilders(nothing, nothing, nothing, nothing)),
+        "references": Builders(resident=ResidentBuilders(everywhere=True)),
         "resident": Builders(resident=ResidentBuilders(everywhere=True)),
     }
 
@@ -54,13 +59,16 @@ def times(engine: Engine, seconds: float, runs: int, semitones: int | str) -> di
 
 
 def measure(device: str, seconds: float, runs: int, semitones: int | str) -> dict[str, Any]:
-    """Measure both ways, and compare them with the CPU."""
+    """Measure each way, and compare the last with the CPU."""
     found: dict[str, Any] = {"seconds": seconds, "semitones": semitones}
     engines = {way: Engine(device, builders=built) for way, built in ways().items()}
     for way, engine in engines.items():
-        found[way] = {"ms": times(engine, seconds, runs, semitones)}
         mixed = preset("balanced").mixed_precision
-        with calling(Call(mixed_precision=mixed)):
+        with contextlib.ExitStack() as stack:
+            if way == "references":
+                stack.enter_context(switched_off(*HEARING_OPS))
+            found[way] = {"ms": times(engine, seconds, runs, semitones)}
+            stack.enter_context(calling(Call(mixed_precision=mixed)))
             found[way]["counts"] = resident_counts.counts(engine, song(seconds), semitones)
     found["equal"] = resident_equal.compare(engines["resident"], song(seconds))
     return found

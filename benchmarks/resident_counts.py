@@ -24,6 +24,7 @@ from autovoice.types import Audio
 
 STAGES = ("separate", "analyse", "convert", "mix")
 _MARK = "stage: "
+_NO_KERNELS = (_MARK, "Memcpy", "Memset")
 _LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaLaunchKernelExC")
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy")
 _ASKING = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select")
@@ -66,9 +67,19 @@ def _on_gpu(convert: Callable[[Reporter], None]) -> dict[str, dict[str, int]]:
         convert(_Marked(lambda name: record_function(_MARK + name)))
         torch.cuda.synchronize()
     events = [event for event in made.events() if "CPU" in str(event.device_type)]
+    # Those in graphs too; each stage waits for its own.
+    kernels = [
+        event
+        for event in made.events()
+        if "CUDA" in str(event.device_type) and not event.name.startswith(_NO_KERNELS)
+    ]
     found: dict[str, Counter[str]] = {}
     for mark in (event for event in events if event.name.startswith(_MARK)):
         inside = found.setdefault(mark.name.removeprefix(_MARK), Counter())
+        starts = (event.time_range.start for event in kernels)
+        inside["kernels"] = sum(
+            mark.time_range.start <= start < mark.time_range.end for start in starts
+        )
         for event in events:
             if mark.time_range.start <= event.time_range.start < mark.time_range.end:
                 inside["launches"] += event.name in _LAUNCHES

@@ -17,11 +17,13 @@ from autovoice.analyse.pitch.voicing import frame_level_db as plain_level_db
 from autovoice.analyse.resident import Hearing
 from autovoice.analyse.resident import loudness as resident_loudness
 from autovoice.analyse.resident.activity import activity, level
-from autovoice.analyse.resident.octave import around, follow_evidence, repair_octaves
-from autovoice.analyse.resident.pitch import between, interpolated
-from autovoice.analyse.resident.runs import ends, highest, opened, percentile
-from autovoice.analyse.resident.voicing import decide_voicing, frame_level_db
+from autovoice.analyse.resident.pitch import frame_rules
 from autovoice.errors import InputError
+from autovoice.kernels import switched_off
+from autovoice.kernels.pitch.grid import between, interpolated
+from autovoice.kernels.pitch.octave import around, follow_evidence, repair_octaves
+from autovoice.kernels.pitch.runs import ends, highest, opened, percentile
+from autovoice.kernels.pitch.voicing import decide_voicing, frame_level_db
 from autovoice.types import Audio, Pitch
 
 HOP_S = 0.016
@@ -87,7 +89,9 @@ def test_voicing_is_that_of_the_loop(frames: int) -> None:
         level_db = CHANCE.uniform(-90, -10, frames)
         arrays = [x.astype(np.float32) for x in (confidence, level_db)]
         wanted = plain_voicing(*arrays, HOP_S, rules)
-        np.testing.assert_array_equal(decide_voicing(*on(*arrays), HOP_S, rules)[0][0], wanted)
+        np.testing.assert_array_equal(
+            decide_voicing(*on(*arrays), frame_rules(rules, HOP_S))[0][0], wanted
+        )
 
 
 def test_levels_are_those_of_running_sums() -> None:
@@ -226,3 +230,8 @@ def test_the_device_is_asked_nothing(hearing: Hearing) -> None:
         hearing._heard(vocals, lengths, ticks=10, rate_hz=44_100)
     assert len(ops.names) > 100
     assert not set(ops.names) & set(ASKING)
+    # Nor by the references, which a GPU takes where nothing was compiled.
+    with torch.inference_mode(), switched_off("pitch_finish", "log_mel"), HeardOps() as alone:
+        hearing._heard(vocals, lengths, ticks=10, rate_hz=44_100)
+    assert len(alone.names) > len(ops.names) + 300
+    assert not set(alone.names) & set(ASKING)

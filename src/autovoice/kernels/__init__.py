@@ -5,19 +5,29 @@ and why.
 """
 
 from autovoice.kernels.harmonic_source import harmonic_source
-from autovoice.kernels.library import load
+from autovoice.kernels.library import load, switched_off
+from autovoice.kernels.log_mel import LogScale, band_spans, log_mel, takes_log_mel
+from autovoice.kernels.pitch.voicing import FrameRules
+from autovoice.kernels.pitch_finish import pitch_finish
 from autovoice.kernels.polar_stft import polar_istft, polar_stft
 from autovoice.kernels.style_conv1d import Activation, style_conv1d
 from autovoice.kernels.style_rows import row_moments, style_pool
 
 __all__ = [
     "Activation",
+    "FrameRules",
+    "LogScale",
+    "band_spans",
     "harmonic_source",
+    "log_mel",
+    "pitch_finish",
     "polar_istft",
     "polar_stft",
     "row_moments",
     "style_conv1d",
     "style_pool",
+    "switched_off",
+    "takes_log_mel",
 ]
 
 # Whoever has the ops has their kernels: without this they would run as their references.

@@ -7,8 +7,10 @@ PyTorch. It needs a PyTorch that is built for CUDA, and is not touched elsewhere
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 NAMESPACE = "autovoice"
 _LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
 _NAMES: list[str] = []
+# Ops whose callers are to take the reference on every device, to compare: names and commas.
+SWITCH = "AUTOVOICE_REFERENCE_OPS"
+_OFF = {name.strip() for name in os.environ.get(SWITCH, "").split(",")}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,22 @@ def declare(schema: str, reference: Callable[..., Any], fake: Callable[..., Any]
     library.impl(name, reference, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=_LIBRARY)
     _NAMES.append(name)
+
+
+def enabled(name: str) -> bool:
+    """Tell whether an op may take its kernel; false while it is to be compared with the rest."""
+    return name not in _OFF
+
+
+@contextlib.contextmanager
+def switched_off(*names: str) -> Iterator[None]:
+    """Let ops take their references, in all threads: for benchmarks that show both in one run."""
+    added = set(names) - _OFF
+    _OFF.update(added)
+    try:
+        yield
+    finally:
+        _OFF.difference_update(added)
 
 
 def compiled_file() -> Path | None:
@@ -102,5 +123,7 @@ def implementations() -> tuple[Implementation, ...]:
     for name in _NAMES:
         has = torch._C._dispatch_has_kernel_for_dispatch_key(f"{NAMESPACE}::{name}", "CUDA")
         why = reason if has or not loaded else "the compiled extension has no kernel for it"
+        if not enabled(name):
+            has, why = False, f"{SWITCH} asks for it"
         found.append(Implementation(name, "cuda" if has else "reference", why))
     return tuple(found)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autovoice.kernels import LogScale, band_spans, log_mel, takes_log_mel
+
 SAMPLE_RATE_HZ = 24_000
 N_FFT = 2048
 WINDOW_SAMPLES = 1200
@@ -17,6 +19,8 @@ MELS = 80
 MEAN = -4.0
 SCALE = 4.0
 FLOOR = 1e-5
+_MEL = LogScale(added=FLOOR, scale=1 / SCALE, shift=-MEAN / SCALE)
+_NORM = LogScale(added=FLOOR, norm=True)
 
 
 def htk_filters(mels: int, bins: int, top_hz: float) -> Tensor:
@@ -49,9 +53,39 @@ class Mel24k(nn.Module):
         self.register_buffer("window", torch.hann_window(WINDOW_SAMPLES), persistent=False)
         filters = htk_filters(MELS, N_FFT // 2 + 1, SAMPLE_RATE_HZ / 2)
         self.register_buffer("filters", filters, persistent=False)
+        # What the op reads: bands as rows, the window as long as the transform.
+        beside = (N_FFT - WINDOW_SAMPLES) // 2
+        long = functional.pad(torch.hann_window(WINDOW_SAMPLES), (beside, beside))
+        self.register_buffer("long_window", long, persistent=False)
+        self.register_buffer("rows", filters.T.contiguous(), persistent=False)
+        self.register_buffer("spans", band_spans(filters.T), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
+        return self.fused(samples) if takes_log_mel(samples) else self.plain(samples)
+
+    def plain(self, samples: Tensor) -> Tensor:
+        """Compute it by PyTorch's layers, with gradients."""
         return self.of_padded(pad_ends(samples))[..., : samples.shape[-1] // HOP_SAMPLES]
+
+    def fused(self, samples: Tensor) -> Tensor:
+        """Compute the same by one op, without gradients."""
+        return self._by_op(samples, _MEL)
+
+    def log_norm(self, samples: Tensor) -> Tensor:
+        """Return ``log_norm`` of the spectrum by one op that keeps no spectrum.
+
+        Shape: ``[B, T]`` at 24 kHz -> ``[B, T // 300]``.
+        """
+        return self._by_op(samples, _NORM)
+
+    def _by_op(self, samples: Tensor, scale: LogScale) -> Tensor:
+        length = samples.shape[-1]
+        names = ("long_window", "rows", "spans")
+        window, rows, spans = (self.get_buffer(name) for name in names)
+        return log_mel(
+            samples.float(), [window], [rows], [spans], hop_samples=HOP_SAMPLES,
+            frames=length // HOP_SAMPLES, mirror=length if length > N_FFT // 2 else 0, scale=scale,
+        )[:, 0]  # fmt: skip
 
     def of_padded(self, padded: Tensor) -> Tensor:
         """Compute frames of a signal that already has half an FFT more at each end."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autovoice.kernels import LogScale, band_spans, log_mel, takes_log_mel
+
 SAMPLE_RATE_HZ = 16_000
 HOP_SAMPLES = 256
 # Half the longest window (four hops) and seven convolutions of three frames.
@@ -19,6 +21,9 @@ WINDOWS_SAMPLES = (1024, 2048, 512)
 # Kernel (log frequency, time) and dilation over log frequency: 17, 27, 40, 48 bins of 70 cents
 # put the octave, the twelfth and their like under one kernel.
 BLOCKS = (((7, 3), 1), ((7, 1), 17), ((5, 1), 27), ((3, 1), 40), ((3, 1), 48), ((7, 3), 2))
+
+_PARTS = ("window", "rows", "spans")
+_SCALE = LogScale(power=False, added=1e-8)
 
 
 class LogSpectrogram(nn.Module):
@@ -32,9 +37,17 @@ class LogSpectrogram(nn.Module):
         super().__init__()
         for size in WINDOWS_SAMPLES:
             self.register_buffer(f"window_{size}", torch.zeros(size))
-            self.register_buffer(f"bank_{size}", torch.zeros(size // 2 + 1, SPECTRUM_BINS))
+            bank = torch.zeros(size // 2 + 1, SPECTRUM_BINS)
+            self.register_buffer(f"bank_{size}", bank)
+            self.register_buffer(f"rows_{size}", bank.T.contiguous(), persistent=False)
+            self.register_buffer(f"spans_{size}", band_spans(bank.T), persistent=False)
+        self.register_load_state_dict_post_hook(_turn_banks)  # type: ignore[no-untyped-call]
 
     def forward(self, audio: Tensor) -> Tensor:
+        return self.fused(audio) if takes_log_mel(audio) else self.plain(audio)
+
+    def plain(self, audio: Tensor) -> Tensor:
+        """Compute it by PyTorch's layers."""
         frames = audio.shape[-1] // HOP_SAMPLES
         half = max(WINDOWS_SAMPLES) // 2
         padded = functional.pad(audio, (half, half))
@@ -45,6 +58,22 @@ class LogSpectrogram(nn.Module):
             magnitude = torch.fft.rfft(cut * self.get_buffer(f"window_{size}")).abs()
             planes.append(torch.log(magnitude @ self.get_buffer(f"bank_{size}") + 1e-8))
         return torch.stack(planes, dim=1).transpose(-1, -2)
+
+    def fused(self, audio: Tensor) -> Tensor:
+        """Compute the same by one op, without gradients."""
+        lists = ([self.get_buffer(f"{name}_{size}") for size in WINDOWS_SAMPLES] for name in _PARTS)
+        return log_mel(
+            audio, *lists, hop_samples=HOP_SAMPLES, frames=audio.shape[-1] // HOP_SAMPLES,
+            mirror=0, scale=_SCALE,
+        )  # fmt: skip
+
+
+def _turn_banks(layer: nn.Module, _: object) -> None:
+    """Keep what the op reads of banks that were loaded: bands as rows, and where they begin."""
+    for size in WINDOWS_SAMPLES:
+        rows = layer.get_buffer(f"bank_{size}").T
+        layer.get_buffer(f"rows_{size}").copy_(rows)
+        layer.get_buffer(f"spans_{size}").copy_(band_spans(rows))
 
 
 class Residual(nn.Module):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
 
+from autovoice.kernels import LogScale, band_spans, log_mel, takes_log_mel
 from autovoice.nn.mel_bank import slaney_bank
 
 SAMPLE_RATE_HZ = 16_000
@@ -14,6 +17,7 @@ WINDOW_SAMPLES = 400
 BANDS = 80
 _LEAST_POWER = 1e-10
 _RANGE_LOG10 = 8.0
+_SCALE = LogScale(least=_LEAST_POWER, scale=1 / math.log(10))
 
 
 class WhisperMel(nn.Module):
@@ -27,12 +31,14 @@ class WhisperMel(nn.Module):
 
     window: torch.Tensor
     bank: torch.Tensor
+    spans: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         bank = slaney_bank(bands=BANDS, n_fft=WINDOW_SAMPLES, sample_rate_hz=SAMPLE_RATE_HZ)
         self.register_buffer("window", torch.hann_window(WINDOW_SAMPLES), persistent=False)
         self.register_buffer("bank", bank, persistent=False)
+        self.register_buffer("spans", band_spans(bank), persistent=False)
 
     def forward(self, samples: torch.Tensor, peak: torch.Tensor | None = None) -> torch.Tensor:
         """Compute the log-mel spectrum.
@@ -55,6 +61,10 @@ class WhisperMel(nn.Module):
 
     def log10_power(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the mel power as log10, without floor and scaling: ``[B, 80, ceil(T / 160)]``."""
+        return self.fused(samples) if takes_log_mel(samples) else self.plain(samples)
+
+    def plain(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return ``log10_power`` by PyTorch's layers."""
         length = samples.shape[-1]
         frames = -(-length // HOP_SAMPLES)
         # The transform is sensitive to rounding: keep it in float32 under autocast too.
@@ -70,6 +80,16 @@ class WhisperMel(nn.Module):
             )
             power = spectrum[..., :frames].abs().square()
             return (self.bank @ power).clamp_min(_LEAST_POWER).log10()
+
+    def fused(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return ``log10_power`` by one op."""
+        length = samples.shape[-1]
+        frames = -(-length // HOP_SAMPLES)
+        mirror = max(frames * HOP_SAMPLES, WINDOW_SAMPLES // 2 + 1)
+        return log_mel(
+            samples.float(), [self.window], [self.bank], [self.spans],
+            hop_samples=HOP_SAMPLES, frames=frames, mirror=mirror, scale=_SCALE,
+        )[:, 0]  # fmt: skip
 
     @staticmethod
     def _edges(samples: torch.Tensor, missing: int) -> torch.Tensor:

@@ -13,13 +13,11 @@ from autovoice.analyse.pitch.grid import resample_pitch
 from autovoice.analyse.pitch.octave import follow_evidence, repair_octaves
 from autovoice.analyse.pitch.refine import octave_evidence, refine_f0
 from autovoice.analyse.pitch.voicing import Mask, VoicingRules, decide_voicing, frame_level_db
+from autovoice.kernels.pitch.constants import ANY_HZ, FINE_HOP_SAMPLES
 from autovoice.nn.graphs import GraphCache
 from autovoice.types import FloatArray, Pitch
 
-# Every tracker ends on this grid: 8 ms, frame k centred on sample 128 k.
-HOP_SAMPLES = 128
-# What unvoiced frames are taken for where all are worked on.
-ANY_HZ = 200.0
+HOP_SAMPLES = FINE_HOP_SAMPLES
 
 
 def finish(

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from autovoice.analyse.pitch.voicing import Mask, runs
+from autovoice.kernels.pitch.constants import (
+    FREE_STEP_OCTAVES,
+    MAX_EXCURSION_S,
+    SHIFTS_OCTAVES,
+    VOTE_FRAMES,
+)
 from autovoice.types import FloatArray
-
-# A leap of an octave that holds for longer than this is the singer's own.
-MAX_EXCURSION_S = 0.12
-SHIFTS_OCTAVES = (0.0, 1.0, -1.0)
-# Steps smaller than this are free: singers glide by a fifth, trackers fail by an octave.
-FREE_STEP_OCTAVES = 0.6
-# Frames over which the partials must agree before they are believed.
-VOTE_FRAMES = 5
 
 
 def follow_evidence(f0_hz: FloatArray, evidence: FloatArray, voiced: Mask) -> FloatArray:

@@ -17,19 +17,17 @@ import torch
 from torch import Tensor
 
 from autovoice.analyse.pitch.base import SAMPLE_RATE_HZ
+from autovoice.kernels.pitch.constants import (
+    HALF_PRESENT,
+    HARMONICS,
+    LONGEST_S,
+    MAX_CHANGE,
+    ODD_ABSENT,
+    PERIODS,
+    SHORTEST_S,
+)
 from autovoice.nn.graphs import GraphCache
 
-HARMONICS = 6
-# Four periods hold two partials apart; the floor keeps high notes from resting on a few samples.
-PERIODS = 4.0
-SHORTEST_S = 0.016
-LONGEST_S = 0.064
-# A result further off than this is not the same pitch: the estimate is kept.
-MAX_CHANGE = 0.03
-# Amplitudes of partials between the harmonics, against the harmonics, that mean "an octave
-# lower"; and of the odd harmonics, against the even ones, that mean "an octave higher".
-HALF_PRESENT = 0.6
-ODD_ABSENT = 0.03
 _BLOCK_FRAMES = 512
 _GPU_FRAMES = 4_096
 Work = Callable[..., Tensor]

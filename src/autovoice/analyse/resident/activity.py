@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from autovoice.analyse import activity as plain
 from autovoice.analyse.pitch.finish import HOP_SAMPLES
-from autovoice.analyse.resident.runs import ends, highest, opened, percentile, widened
+from autovoice.kernels.pitch.runs import ends, highest, opened, percentile, widened
 
 SAMPLE_RATE_HZ = 16_000
 _FRAME_SAMPLES = SAMPLE_RATE_HZ // plain.FRAMES_PER_S

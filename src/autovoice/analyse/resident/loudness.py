@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from autovoice.analyse.loudness import ACTIVE_RANGE, ACTIVE_RMS, LARGEST_GAIN
+from autovoice.kernels import library
 from autovoice.nn.mel24k import Mel24k, log_norm
 
 
@@ -22,4 +23,5 @@ def level_gain(samples: Tensor, sample_rate_hz: int) -> Tensor:
 
 def decoder_energy(mel: Mel24k, samples: Tensor, gain: Tensor) -> Tensor:
     """Return the decoder's energy of sounds made louder, ``[B, T] -> [B, T // 300]``."""
-    return log_norm(mel(samples)) + 2 * gain.log()
+    norm = mel.log_norm(samples) if library.enabled("log_mel") else log_norm(mel.plain(samples))
+    return norm + 2 * gain.log()

@@ -1,4 +1,4 @@
-"""Put octaves right, for a batch; see ``pitch.octave``.
+"""Put octaves right, for a batch; see ``analyse.pitch.octave``.
 
 The path of least cost is found by doubling: what the costs of ``n`` frames are is known from two
 halves, so a sound takes as many steps as its number of frames has digits.
@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from autovoice.analyse.pitch.octave import (
+from autovoice.kernels.pitch.constants import (
     FREE_STEP_OCTAVES,
     MAX_EXCURSION_S,
     SHIFTS_OCTAVES,

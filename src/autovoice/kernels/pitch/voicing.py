@@ -1,15 +1,36 @@
-"""Decide which frames are voiced, for a batch; see ``pitch.voicing``."""
+"""Decide which frames are voiced, for a batch; see ``analyse.pitch.voicing``."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autovoice.analyse.pitch.voicing import VoicingRules
-from autovoice.analyse.resident.runs import ends, highest
+from autovoice.kernels.pitch.runs import ends, highest
+
+
+@dataclass(frozen=True)
+class FrameRules:
+    """How sure a frame must be, and what is too short to count, in frames.
+
+    Args:
+        start: confidence at which a voiced run may begin, 0 to 1.
+        hold: confidence down to which it goes on.
+        gate_db: level in dBFS under which nothing is voiced.
+        range_db: the same, below the loud part of the recording.
+        most_gap: longest gap inside a voiced stretch that is filled.
+        least_run: shortest voiced run that is kept.
+    """
+
+    start: float
+    hold: float
+    gate_db: float
+    range_db: float
+    most_gap: int
+    least_run: int
 
 
 def frame_level_db(samples: Tensor, frames: int, hop_samples: int) -> Tensor:
@@ -21,7 +42,7 @@ def frame_level_db(samples: Tensor, frames: int, hop_samples: int) -> Tensor:
 
 
 def decide_voicing(
-    confidence: Tensor, level_db: Tensor, hop_s: float, rules: VoicingRules
+    confidence: Tensor, level_db: Tensor, rules: FrameRules
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Turn confidence and level into a voicing decision with hysteresis.
 
@@ -38,9 +59,9 @@ def decide_voicing(
     gap = ~voiced
     first, last = ends(gap)
     inside = (first > 0) & (last < gap.shape[1] - 1)
-    short = last - first < int(rules.max_gap_s / hop_s + 1e-9)
+    short = last - first < rules.most_gap
     silent = highest((~audible).float(), first, gap) > 0
     voiced = voiced | (gap & inside & short & ~silent)
     first, last = ends(voiced)
-    kept = voiced & (last - first + 1 >= math.ceil(rules.min_run_s / hop_s - 1e-9))
+    kept = voiced & (last - first + 1 >= rules.least_run)
     return kept, first, last

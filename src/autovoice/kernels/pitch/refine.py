@@ -1,6 +1,6 @@
 """Sharpen pitch, and check its octave, on the harmonics of all frames at once.
 
-See ``pitch.refine`` for what is measured and why. Here every frame's partials come from one
+See ``analyse.pitch.refine`` for what is measured and why. Here every frame's partials come from one
 product of the frame with cosines and sines, in place of two hundred small steps.
 """
 
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autovoice.analyse.pitch.base import SAMPLE_RATE_HZ
-from autovoice.analyse.pitch.refine import (
+from autovoice.kernels.pitch.constants import (
     HALF_PRESENT,
     HARMONICS,
     LONGEST_S,
     MAX_CHANGE,
     ODD_ABSENT,
     PERIODS,
+    SAMPLE_RATE_HZ,
     SHORTEST_S,
 )
 
