@@ -22,6 +22,9 @@ _CUTOFF = 0.92
 _KAISER_BETA = 8.0
 # Filters kept for the places between two samples; between them straight lines, -100 dB off.
 _MOST_PHASES = 512
+# Up to so many phases are read one after another: the samples of each lie evenly apart in memory, so
+# that nothing has to be gathered.
+_FEW_PHASES = 8
 
 
 class StreamResampler:
@@ -77,6 +80,8 @@ class StreamResampler:
 
     def _read(self, kept: FloatArray, start: np.ndarray, phase: np.ndarray) -> FloatArray:
         assert self._table is not None  # noqa: S101
+        if self._up <= _FEW_PHASES:
+            return self._read_evenly(kept, start, phase)
         phases = len(self._table) - 1
         place = phase * phases / self._up
         left = place.astype(np.int64)
@@ -86,6 +91,18 @@ class StreamResampler:
             taps = taps + part * (self._table[left + 1] - taps)
         windows = kept[start[:, None] + np.arange(2 * self.reach)]
         out: FloatArray = np.einsum("mt,mt->m", windows, taps)
+        return out
+
+    def _read_evenly(self, kept: FloatArray, start: np.ndarray, phase: np.ndarray) -> FloatArray:
+        """Return what ``_read`` does, phase by phase."""
+        assert self._table is not None  # noqa: S101
+        out: FloatArray = np.empty(len(start), np.float32)
+        if not len(start):
+            return out
+        windows = np.lib.stride_tricks.sliding_window_view(kept, 2 * self.reach)
+        for first in range(min(self._up, len(start))):
+            rows = windows[start[first] :: self._down][: len(start[first :: self._up])]
+            out[first :: self._up] = np.einsum("mt,t->m", rows, self._table[phase[first]])
         return out
 
 
