@@ -22,8 +22,8 @@ _CUTOFF = 0.92
 _KAISER_BETA = 8.0
 # Filters kept for the places between two samples; between them straight lines, -100 dB off.
 _MOST_PHASES = 512
-# Up to so many phases are read one after another: the samples of each lie evenly apart in memory, so
-# that nothing has to be gathered.
+# Up to so many phases are read one after another: the samples of each lie evenly apart in memory,
+# so that nothing has to be gathered.
 _FEW_PHASES = 8
 
 
