@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autovoice.analyse.content import ContentEncoder
@@ -22,9 +24,11 @@ from autovoice.analyse.resident import Hearing
 from autovoice.convert import Converter
 from autovoice.convert.converter import CONTENT_LAYERS
 from autovoice.convert.resident import PITCH_HOP_S, curves
+from autovoice.engine.batching.batcher import MAX_BATCH
 from autovoice.engine.carrying import ACTIVE, LEAST_SUNG
 from autovoice.engine.live.window import MEMORY_S
 from autovoice.nn.decoder import SAMPLE_RATE_HZ
+from autovoice.nn.graphs import CAPTURE_AT
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import Numbers, Rows, fetched, uploaded
 from autovoice.types import FloatArray
@@ -50,7 +54,7 @@ class Stream:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class Asked:
     """What one pass reads of a window.
 
     Args:
@@ -87,14 +91,16 @@ class Sung:
         pitch_hz: what was sung in the part that was asked for, every 8 ms.
         carries: whether the source's own excitation carries the voice.
         sung_s, heard_s: how much was sung and heard of late, with this window.
+        pitch_hop_s: between values of ``pitch_hz``.
     """
 
     samples: FloatArray
-    cycles: FloatArray
+    cycles: NDArray[np.float64]
     pitch_hz: FloatArray
     carries: bool
     sung_s: float
     heard_s: float
+    pitch_hop_s: float = PITCH_HOP_S
 
 
 class LiveSinger(NetworkStage):
@@ -129,7 +135,7 @@ class LiveSinger(NetworkStage):
         weakref.finalize(stream, self._free.append, stream.slot).atexit = False
         return stream
 
-    def sing(self, window: Window, plan: Plan, *, steady: bool) -> Sung:
+    def sing(self, window: Asked, plan: Plan, *, steady: bool) -> Sung:
         """Sing a window.
 
         Args:
@@ -141,7 +147,24 @@ class LiveSinger(NetworkStage):
         key, seconds = (plan, steady, adapter), plan.samples / SAMPLE_RATE_HZ
         return self.batched(self._run, (window, plan, steady), key=key, seconds=seconds)
 
-    def _run(self, items: Sequence[tuple[Window, Plan, bool]]) -> list[Sung]:
+    def rehearse(self, window: Asked, plan: Plan, most: int) -> None:
+        """Sing a window of a stream that nobody hears in every size of batch, the largest first.
+
+        The first pass of a size loads kernels and the second captures graphs; both take many times
+        what the third does.
+
+        Args:
+            window, plan: see ``sing``.
+            most: windows that may come at once, at least 1.
+        """
+        size = 1 << (min(most, MAX_BATCH).bit_length() - 1)
+        while size:
+            batch = [(window, plan, True)] * size
+            for _ in range(CAPTURE_AT):
+                self.guarded(partial(self._run, batch))
+            size //= 2
+
+    def _run(self, items: Sequence[tuple[Asked, Plan, bool]]) -> list[Sung]:
         """Sing windows of one plan and adapter in one pass."""
         windows, (_, plan, steady) = [window for window, _, _ in items], items[0]
         sound, noise, style, numbers, anchor, slots = self._up(windows, plan)
@@ -163,7 +186,7 @@ class LiveSinger(NetworkStage):
             for row in range(len(windows))
         ]
 
-    def _up(self, windows: Sequence[Window], plan: Plan) -> tuple[Tensor, ...]:
+    def _up(self, windows: Sequence[Asked], plan: Plan) -> tuple[Tensor, ...]:
         """Bring all that a pass reads to the device, in one copy."""
         first = 300 * plan.skipped
         numbers = [

@@ -123,6 +123,9 @@ class LiveSinger(Protocol):
     def sing(self, window: Any, plan: Any, *, steady: bool) -> Any:
         """Sing a window; see ``resident_live``."""
 
+    def rehearse(self, window: Any, plan: Any, most: int) -> None:
+        """Sing a window in every size of batch up to ``most``, that nobody hears."""
+
 
 def _hearing(device: str) -> Hearing:
     from autovoice.analyse.resident import Hearing as SwiftHearing

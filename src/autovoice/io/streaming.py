@@ -99,9 +99,12 @@ class StreamResampler:
         out: FloatArray = np.empty(len(start), np.float32)
         if not len(start):
             return out
-        windows = np.lib.stride_tricks.sliding_window_view(kept, 2 * self.reach)
+        size = kept.itemsize
         for first in range(min(self._up, len(start))):
-            rows = windows[start[first] :: self._down][: len(start[first :: self._up])]
+            shape = (len(start[first :: self._up]), 2 * self.reach)
+            rows: FloatArray = np.ndarray(
+                shape, np.float32, kept, int(start[first]) * size, (self._down * size, size)
+            )
             out[first :: self._up] = np.einsum("mt,t->m", rows, self._table[phase[first]])
         return out
 

@@ -12,13 +12,12 @@ from autovoice.engine.live.history import History
 from autovoice.engine.live.join import Joiner, cut
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions
 from autovoice.engine.live.shift import LiveShift
-from autovoice.engine.live.window import Sung, Window, Windows
+from autovoice.engine.live.window import FRAME_SAMPLES, Sung, Window, Windows
 from autovoice.engine.live_stages import RunningLevel
 from autovoice.engine.stages import Stages
 from autovoice.types import FloatArray, Speaker
 
-# Windows are whole frames of the decoder, 25 ms, and at least so many.
-FRAME_SAMPLES = 600
+# Windows are at least so many frames long.
 LEAST_FRAMES = 12
 # Level is measured in frames of 10 ms; a gate that was open stays open so long.
 _LEVEL_SAMPLES = 240
@@ -100,19 +99,28 @@ class LiveConverter:
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
-        frames = min(max(self._history.heard // FRAME_SAMPLES, LEAST_FRAMES), self._longest)
-        heard, noise = self._history.latest(frames * FRAME_SAMPLES)
-        start = len(heard) - self.look - len(samples)
-        settled = slice(start, start + len(samples))
-        window = Window(heard, noise, settled, gain, self._cycles, frames == self._longest)
+        window = self._window(len(samples), gain)
         with self._turn() as stages:
             begun = time.perf_counter()
             sung = self._windows.sing(stages, window, self._speaker)
             self.busy_s = time.perf_counter() - begun
         made = sung.samples if sung.carries else self._balanced(window, sung)
         joined = self._joiner.join(made, sung.start, len(samples), search=not sung.carries)
-        self._cycles = sung.phase(settled.stop + self._joiner.moved)
+        self._cycles = sung.phase(window.settled.stop + self._joiner.moved)
         return joined, False
+
+    def rehearse(self, count: int, most: int) -> None:
+        """Have windows of ``count`` new samples sung in every size of batch up to ``most``."""
+        with self._turn() as stages:
+            self._windows.rehearse(stages, self._window(count, 1.0), self._speaker, most)
+
+    def _window(self, count: int, gain: float) -> Window:
+        """Return what is heard now, of which ``count`` samples are new."""
+        frames = min(max(self._history.heard // FRAME_SAMPLES, LEAST_FRAMES), self._longest)
+        heard, noise = self._history.latest(frames * FRAME_SAMPLES)
+        start = len(heard) - self.look - count
+        settled = slice(start, start + count)
+        return Window(heard, noise, settled, gain, self._cycles, frames == self._longest)
 
     def _balanced(self, window: Window, sung: Sung) -> FloatArray:
         """Return what the decoder made, as loud as the source."""

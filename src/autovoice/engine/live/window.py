@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autovoice import io
 from autovoice.engine.carrying import ACTIVE, LEAST_SUNG
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from autovoice.engine.resident_stages import LiveSinger
 
 LISTEN_HZ = 16_000
+# Windows are whole frames of the decoder, 25 ms.
+FRAME_SAMPLES = 600
 # So long it is remembered how much was sung of what was heard.
 MEMORY_S = 5.0
 
@@ -65,7 +68,7 @@ class Sung:
 
     samples: FloatArray
     start: int
-    cycles: FloatArray | None
+    cycles: NDArray[np.float64] | None
     first_cycle: int
     carries: bool
 
@@ -112,27 +115,52 @@ class Windows:
             return self._alone(stages, window, speaker)
         return self._together(singer, window, speaker)
 
+    def rehearse(self, stages: Stages, window: Window, speaker: Speaker, most: int) -> None:
+        """Have a window sung in every size of batch up to ``most``, where batches there are."""
+        singer = stages.resident.live
+        if singer is not None:
+            asked, plan = self._asked(singer, window, speaker)
+            singer.rehearse(asked, plan, most)
+
     def _together(self, singer: LiveSinger, window: Window, speaker: Speaker) -> Sung:
         """Sing it in one pass with whatever windows of other sessions wait then."""
-        from autovoice.engine import resident_live as resident
+        asked, plan = self._asked(singer, window, speaker)
+        made = singer.sing(asked, plan, steady=window.full)
+        self._sung_s, self._heard_s = made.sung_s, made.heard_s
+        self._shift.add(made.pitch_hz, made.pitch_hop_s, speaker)
+        first = window.settled.stop - plan.before
+        return Sung(made.samples, plan.before, made.cycles, first, made.carries)
+
+    def _asked(self, singer: LiveSinger, window: Window, speaker: Speaker) -> tuple[Any, Any]:
+        """Return what the singer reads of a window, and where in it what is."""
+        from autovoice.engine.resident_live import Asked
+        from autovoice.vocode.live_windows import Plan
 
         if self._kept is None or self._kept[0] is not singer:
             self._kept = singer, singer.open()
         start, reach = window.settled.start, self._search
-        rendered = self._render + len(window.samples) - start
-        frames = len(window.samples) // 600
-        plan = resident.Plan(frames, start, window.new, reach, self._fade + reach, rendered)
+        plan = Plan(
+            frames=len(window.samples) // FRAME_SAMPLES,
+            start=start,
+            new=window.new,
+            before=reach,
+            after=self._fade + reach,
+            rendered=self._render + len(window.samples) - start,
+        )
         anchored = 0 <= start < len(window.samples)
-        asked = resident.Window(
-            self._kept[1], window.samples, window.noise, speaker.style, speaker.adapter,
-            window.gain, window.cycles if anchored else None, self._shift.semitones,
-            self._sung_s, self._heard_s,
-        )  # fmt: skip
-        made = singer.sing(asked, plan, steady=window.full)
-        self._sung_s, self._heard_s = made.sung_s, made.heard_s
-        self._shift.add(made.pitch_hz, resident.PITCH_HOP_S, speaker)
-        first = window.settled.stop - reach
-        return Sung(made.samples, reach, made.cycles, first, made.carries)
+        asked = Asked(
+            stream=self._kept[1],
+            sound=window.samples,
+            noise=window.noise,
+            style=speaker.style,
+            adapter=speaker.adapter,
+            gain=window.gain,
+            anchor=window.cycles if anchored else None,
+            semitones=self._shift.semitones,
+            sung_s=self._sung_s,
+            heard_s=self._heard_s,
+        )
+        return asked, plan
 
     def _alone(self, stages: Stages, window: Window, speaker: Speaker) -> Sung:
         """Sing it stage by stage."""
