@@ -46,17 +46,32 @@ def measure(
         settle_s: of each session's sound, how much at its beginning is not counted.
         options: see ``LiveOptions``.
     """
-    opening_s = time.perf_counter()
+    begun_s = time.perf_counter()
     lives = [
         engine.session(
             voice, sample_rate_hz=RATE_HZ, warm_up=sessions if number == 0 else False, **options
         )
         for number in range(sessions)
     ]
-    opening_s = time.perf_counter() - opening_s
-    before = dict(engine.batch_sizes)
+    opening_s, before = time.perf_counter() - begun_s, dict(engine.batch_sizes)
+    begun_s, used_s = time.perf_counter(), time.process_time()
+    late_ms = _sent(lives, sound)
+    took_s, used_s = time.perf_counter() - begun_s, time.process_time() - used_s
+    chunks = sum(map(len, late_ms))
+    sizes = {size: count - before.get(size, 0) for size, count in engine.batch_sizes.items()}
+    return {
+        **_figures(lives, late_ms, settle_s),
+        "opening_s": round(opening_s, 2),
+        "chunks_per_s": round(chunks / took_s, 1),
+        "processor_ms_per_chunk": round(1000 * used_s / chunks, 3),
+        "batch_sizes": {size: count for size, count in sorted(sizes.items()) if count},
+    }
+
+
+def _sent(lives: Sequence[Any], sound: FloatArray) -> list[list[float]]:
+    """Send all chunks at their times; return how late each session's came back, ms."""
+    sessions, twice = len(lives), np.concatenate([sound, sound])
     late_ms: list[list[float]] = [[] for _ in lives]
-    twice = np.concatenate([sound, sound])
     begin = time.perf_counter() + 0.2 + 0.001 * sessions
 
     def run(number: int) -> None:
@@ -72,23 +87,12 @@ def measure(
             live.convert(moved[at : at + size])
             late_ms[number].append(1000 * (time.perf_counter() - due))
 
-    used_s = time.process_time()
     threads = [threading.Thread(target=run, args=(number,)) for number in range(sessions)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    took_s, used_s = time.perf_counter() - begin, time.process_time() - used_s
-    found = _figures(lives, late_ms, settle_s)
-    chunks = sum(map(len, late_ms))
-    sizes = {size: count - before.get(size, 0) for size, count in engine.batch_sizes.items()}
-    return {
-        **found,
-        "opening_s": round(opening_s, 2),
-        "chunks_per_s": round(chunks / took_s, 1),
-        "processor_ms_per_chunk": round(1000 * used_s / chunks, 3),
-        "batch_sizes": {size: count for size, count in sorted(sizes.items()) if count},
-    }
+    return late_ms
 
 
 def _figures(
