@@ -20,6 +20,7 @@ from autovoice.convert import Converter
 from autovoice.engine import Builders, Engine
 from autovoice.engine.resident_live import Asked, LiveSinger, Sung, live_singer_of
 from autovoice.engine.resident_stages import ResidentBuilders
+from autovoice.nn.decoder import Generator
 from autovoice.nn.decoder_window import DecoderWindow
 from autovoice.nn.harmonic_source import HarmonicSource
 from autovoice.types import FloatArray
@@ -158,6 +159,19 @@ def converted(engine: Engine, sound: FloatArray, semitones: int) -> FloatArray:
         return live.convert_all(sound)
 
 
+@pytest.fixture
+def _no_angle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the decoder not read the angle of its excitation, which turns over by the last bit."""
+    whole = Generator._analyse
+
+    def magnitude(generator: Generator, source: torch.Tensor) -> torch.Tensor:
+        size, angle = whole(generator, source).chunk(2, 1)
+        return torch.cat([size, torch.zeros_like(angle)], 1)
+
+    monkeypatch.setattr(Generator, "_analyse", magnitude)
+
+
+@pytest.mark.usefixtures("_no_angle")
 @pytest.mark.parametrize("semitones", [0, 12])
 def test_a_session_is_that_of_the_plain_stages(tmp_path: Path, semitones: int) -> None:
     song = io.read(weights.file("demo-song", "audio_example.mp3"))
@@ -166,7 +180,7 @@ def test_a_session_is_that_of_the_plain_stages(tmp_path: Path, semitones: int) -
     found = converted(engine(tmp_path), sound, semitones)
     assert np.abs(wanted).max() > 0.01
     difference = np.mean((found - wanted) ** 2) / np.mean(wanted**2)
-    assert 10 * np.log10(difference) < -50
+    assert 10 * np.log10(difference) < -60
 
 
 def test_sessions_share_passes_and_do_not_mix(tmp_path: Path, singer: LiveSinger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -146,7 +146,7 @@ def _at_hops(pitch_hz: Tensor, hops: int) -> Tensor:
     return pitch_hz[:, _nearest(pitch_hz.shape[1], hops, pitch_hz.device)]
 
 
-@lru_cache(64)
+@cache
 def _nearest(frames: int, hops: int, device: torch.device) -> Tensor:
     """Keep the frame of each hop on a device: graphs read it where it lies."""
     places = np.arange(frames, dtype=np.float32)
