@@ -34,7 +34,7 @@ LATE_MS = 50.0
 
 
 def measure(
-    engine: Engine, sound: FloatArray, sessions: int, voice: str, settle_s: float, **options: Any
+    engine: Engine, sound: FloatArray, sessions: int, voice: Any, settle_s: float, **options: Any
 ) -> dict[str, Any]:
     """Run so many sessions at once and return what their chunks took.
 
@@ -42,7 +42,7 @@ def measure(
         engine: that all of them share.
         sound: ``[T]`` at 48 kHz, what each sends, begun at another place.
         sessions: how many.
-        voice: of all.
+        voice: of all, as ``Engine.session`` takes it.
         settle_s: of each session's sound, how much at its beginning is not counted.
         options: see ``LiveOptions``.
     """
