@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.live import measure, melody
 from live_desk import live_builders
 from standins import voice
 
 from autovoice.engine import Engine
-from benchmarks.live import measure, melody
 
 
 def test_streams_are_timed_side_by_side(tmp_path: Path) -> None:
