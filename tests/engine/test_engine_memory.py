@@ -17,6 +17,7 @@ from autovoice.engine.load import rough_seconds
 from autovoice.engine.memory import NEEDS, Room, cost_bytes, fitted, left_under, seconds_in
 from autovoice.engine.pipeline import Pipeline
 from autovoice.engine.progress import Reporter
+from autovoice.engine.resident_live import LiveSinger
 from autovoice.engine.resident_piece import PieceSinger
 from autovoice.engine.stages import Stages
 from autovoice.mix.resident import ResidentMixer
@@ -73,7 +74,7 @@ def test_the_table_names_stages_that_exist() -> None:
     from autovoice.vocode.resident_carry import ResidentCarry
 
     stages = (ContentEncoder, SwiftF0Tracker, SpeakerEncoder, Converter, StyleEncoder)
-    resident = (Hearing, PieceSinger, ResidentCarry, ResidentMixer)
+    resident = (Hearing, LiveSinger, PieceSinger, ResidentCarry, ResidentMixer)
     assert {stage.__name__ for stage in (*stages, Spleeter, Vocoder, *resident)} == set(NEEDS)
 
 

@@ -65,7 +65,8 @@ def test_stages_it_does_not_know_have_no_singer() -> None:
 
 def test_on_the_cpu_there_is_none_of_it() -> None:
     resident = Stages("cpu").resident
-    assert (resident.hearing, resident.singer, resident.carry, resident.mixer) == (None,) * 4
+    stages = (resident.hearing, resident.singer, resident.carry, resident.mixer, resident.live)
+    assert stages == (None,) * 5
 
 
 @pytest.mark.parametrize("semitones", [0, 12])

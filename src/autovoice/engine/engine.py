@@ -336,7 +336,8 @@ class Engine:
 
         Args:
             voice: built-in name, stored profile, ``.voice`` file, recording or ``Voice``.
-            options: see ``LiveOptions``; ``warm_up=False`` leaves the tone out.
+            options: see ``LiveOptions``; ``warm_up=False`` leaves the tone out, ``warm_up=64``
+                prepares a GPU for so many sessions like this one, which takes seconds.
 
         Raises:
             InputError: an option or the voice cannot be used.

@@ -38,10 +38,12 @@ NEEDS: Mapping[str, Need] = {
     "SpeakerEncoder": Need(5_700_000, 10_000_000, 1_000_000),
     "StyleEncoder": Need(24_400_000, 10_000_000, 4_000_000),
     # Of what follows the highest sum of all tensors, at 3, 9 and 18 s of stereo at 44.1 kHz; the
-    # singer runs the networks of three others, one after another. The filter is reckoned with three
+    # singers run the networks of three others, one after another (that of live windows makes only
+    # their ends sound, and is reckoned as if it made all). The filter is reckoned with three
     # sounds, the vocal in its own voice among them: half more than what two measured.
     "Hearing": Need(60_000, 4_000_000, 9_100_000),
     "PieceSinger": Need(0, 27_000_000, 64_300_000),
+    "LiveSinger": Need(0, 27_000_000, 64_300_000),
     "ResidentCarry": Need(0, 1_000_000, 19_800_000),
     "ResidentMixer": Need(0, 2_000_000, 7_800_000),
 }

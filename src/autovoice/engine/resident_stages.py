@@ -114,6 +114,19 @@ class Singer(Protocol):
         """Return samples at 24 kHz, as many as ``activity`` has factors for them."""
 
 
+class LiveSinger(Protocol):
+    """Sing windows of live sessions, those of many in one pass."""
+
+    def open(self) -> Any:
+        """Return what is kept of a session, which ``sing`` takes with each of its windows."""
+
+    def sing(self, window: Any, plan: Any, *, steady: bool) -> Any:
+        """Sing a window; see ``resident_live``."""
+
+    def rehearse(self, window: Any, plan: Any, most: int) -> None:
+        """Sing a window in every size of batch up to ``most``, that nobody hears."""
+
+
 def _hearing(device: str) -> Hearing:
     from autovoice.analyse.resident import Hearing as SwiftHearing
 
@@ -138,12 +151,19 @@ def _singer(encoder: Any, converter: Any, vocoder: Any) -> Singer | None:
     return singer_of(encoder, converter, vocoder)
 
 
+def _live(device: str, encoder: Any, converter: Any, vocoder: Any) -> LiveSinger | None:
+    from autovoice.analyse.resident import Hearing as SwiftHearing
+    from autovoice.engine.resident_live import live_singer_of
+
+    return live_singer_of(SwiftHearing(device=device), encoder, converter, vocoder)
+
+
 @dataclass(frozen=True)
 class ResidentBuilders:
     """How each is made from a device; None where the plain stages do it.
 
     Args:
-        singer: is made of the encoder of words, the converter and the vocoder.
+        singer, live: are made of the encoder of words, the converter and the vocoder.
         everywhere: on the CPU too, for tests and measurements. Default: elsewhere only.
     """
 
@@ -151,6 +171,7 @@ class ResidentBuilders:
     singer: Callable[[Any, Any, Any], Singer | None] = _singer
     carry: Callable[[str], Carry | None] = _carry
     mixer: Callable[[str], Mixer | None] = _mixer
+    live: Callable[[str, Any, Any, Any], LiveSinger | None] = _live
     everywhere: bool = False
 
 
@@ -195,6 +216,14 @@ class Resident:
         """What mixes."""
         mixer: Mixer | None = self._one("mixer", self.builders.mixer)
         return mixer
+
+    @property
+    def live(self) -> LiveSinger | None:
+        """What sings windows of live sessions."""
+        live: LiveSinger | None = self._one(
+            "live", lambda device: self.builders.live(device, *self.networks()), retried=True
+        )
+        return live
 
     def _one(self, name: str, build: Callable[[str], Any], *, retried: bool = False) -> Any:
         if self.device == "cpu" and not self.builders.everywhere:

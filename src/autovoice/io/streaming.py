@@ -22,6 +22,9 @@ _CUTOFF = 0.92
 _KAISER_BETA = 8.0
 # Filters kept for the places between two samples; between them straight lines, -100 dB off.
 _MOST_PHASES = 512
+# Up to so many phases are read one after another: the samples of each lie evenly apart in memory,
+# so that nothing has to be gathered.
+_FEW_PHASES = 8
 
 
 class StreamResampler:
@@ -64,18 +67,24 @@ class StreamResampler:
             self._given = self._taken
             return block
         kept = np.concatenate([self._kept, block])
-        wanted = np.arange(self._given, self.ready(self._taken), dtype=np.int64)
+        # Of few phases the first place of each tells all others.
+        count = self.ready(self._taken) - self._given
+        few = self._up <= _FEW_PHASES
+        wanted = self._given + np.arange(min(count, self._up) if few else count, dtype=np.int64)
         place = wanted * self._down - self._added
         start = place // self._up - self.reach + 1 - self._first
-        out = self._read(kept, start, place % self._up)
-        self._given += len(wanted)
+        read = self._read_evenly if few else self._read
+        out = read(kept, start, place % self._up, count)
+        self._given += count
         # The next sample's filter begins here.
         following = self._given * self._down - self._added
         drop = min(max(following // self._up - self.reach + 1 - self._first, 0), len(kept))
         self._kept, self._first = kept[drop:], self._first + drop
         return out
 
-    def _read(self, kept: FloatArray, start: np.ndarray, phase: np.ndarray) -> FloatArray:
+    def _read(
+        self, kept: FloatArray, start: np.ndarray, phase: np.ndarray, _count: int
+    ) -> FloatArray:
         assert self._table is not None  # noqa: S101
         phases = len(self._table) - 1
         place = phase * phases / self._up
@@ -86,6 +95,21 @@ class StreamResampler:
             taps = taps + part * (self._table[left + 1] - taps)
         windows = kept[start[:, None] + np.arange(2 * self.reach)]
         out: FloatArray = np.einsum("mt,mt->m", windows, taps)
+        return out
+
+    def _read_evenly(
+        self, kept: FloatArray, start: np.ndarray, phase: np.ndarray, count: int
+    ) -> FloatArray:
+        """Return what ``_read`` does, phase by phase, from where each begins."""
+        assert self._table is not None  # noqa: S101
+        out: FloatArray = np.empty(count, np.float32)
+        size = kept.itemsize
+        for first in range(len(start)):
+            shape = (len(range(first, count, self._up)), 2 * self.reach)
+            rows: FloatArray = np.ndarray(
+                shape, np.float32, kept, int(start[first]) * size, (self._down * size, size)
+            )
+            out[first :: self._up] = np.einsum("mt,t->m", rows, self._table[phase[first]])
         return out
 
 

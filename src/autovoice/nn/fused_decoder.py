@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from autovoice.kernels import harmonic_source
 from autovoice.nn.decoder import KokoroDecoder
+from autovoice.nn.decoder_window import DecoderWindow
 from autovoice.nn.fused_features import FusedFeatures
 from autovoice.nn.fused_generator import FusedGenerator
 from autovoice.nn.fused_rows import grown
@@ -57,4 +58,20 @@ class FusedDecoder(nn.Module):
         )
         x = self.features(asr, f0_hz, energy, style, lengths)
         made: Tensor = self.generator(x, style, source, grown(lengths, 2))
+        return made
+
+    def window(self, given: DecoderWindow) -> Tensor:
+        """Decode the end of windows of streams, ``[B, 600 T - 300 skipped]`` float32."""
+        source, _ = harmonic_source(
+            given.f0_hz.float(),
+            self.get_buffer("share"),
+            self.get_buffer("offset"),
+            start_phase=given.start_phase,
+            noise=given.noise,
+        )
+        rows = self.features(given.asr, given.f0_hz, given.energy, given.style, memory=given.memory)
+        heard = given.end(source).contiguous()
+        made: Tensor = self.generator(
+            rows[:, given.skipped :], given.style, heard, memory=given.memory
+        )
         return made

@@ -19,6 +19,7 @@ from autovoice.nn.adain import AdaIN1d, AdainResBlk1d
 from autovoice.nn.decoder import KokoroDecoder
 from autovoice.nn.fused_rows import MomentBook, RowConv, Setting, State, grown, row_conv
 from autovoice.nn.lanes import Lanes
+from autovoice.nn.moment_memory import MomentMemory
 
 _WIDTH = 1024
 _SCALE = 1 / math.sqrt(2)
@@ -52,13 +53,14 @@ class FusedFeatures(nn.Module):
 
     def forward(
         self, asr: Tensor, f0_hz: Tensor, energy: Tensor, style: Tensor,
-        lengths: Tensor | None = None,
+        lengths: Tensor | None = None, *, memory: MomentMemory | None = None,
     ) -> Tensor:  # fmt: skip
         """Run it.
 
         Args:
             asr, f0_hz, energy, style: see ``KokoroDecoder``.
             lengths: ``[B]`` int32, frames of ``asr`` of each item that count. Default all.
+            memory: what styles normalise by. Default: their own input.
 
         Shape: ``[B, 2 T, 512]``.
         """
@@ -68,10 +70,10 @@ class FusedFeatures(nn.Module):
             padding=1, groups=2,
         ).transpose(1, 2).to(self.dtype)  # fmt: skip
         words = asr.transpose(1, 2).to(self.dtype).contiguous()
-        head = _state(torch.cat([words, curves], dim=2), lengths)
-        extra = _state(torch.cat([self.words(words), curves], dim=2), lengths)
         book = MomentBook(2 + 2 * len(self.decode), len(asr), _WIDTH, asr.device)
-        here, style = Setting(book, lengths), style.float()
+        here, style = Setting(book, lengths, memory), style.float()
+        head = _state(torch.cat([words, curves], dim=2), here)
+        extra = _state(torch.cat([self.words(words), curves], dim=2), here)
         blocks = [cast(StyledBlock, block) for block in self.decode]
         fork = self.lanes.fork(asr.device)
         with fork.lane(0):
@@ -132,13 +134,14 @@ class StyledBlock(nn.Module):
                 shortcut = shortcut.repeat_interleave(2, dim=1)
         inner = self.own.inner(x, style, here, residual=side.inner, moments_out=pages[0])
         fork.join(0)
+        lengths = grown(here.lengths, 2) if self.upsample else here.lengths
         rows = style_conv1d(
-            inner, self.second.weight, self.second.bias, moments=pages[0],
+            inner, self.second.weight, self.second.bias,
+            moments=here.state(inner, pages[0], lengths).moments,
             factors=self.style(style), padding=1, residual=shortcut, factor=_SCALE,
-            lengths=grown(here.lengths, 2) if self.upsample else here.lengths,
-            moments_out=pages[1], **_STYLE,
+            lengths=lengths, moments_out=pages[1], **_STYLE,
         )  # fmt: skip
-        return State(rows, pages[1])
+        return here.state(rows, pages[1], lengths)
 
 
 class Part(nn.Module):
@@ -185,10 +188,10 @@ class Part(nn.Module):
         )
 
 
-def _state(rows: Tensor, lengths: Tensor | None) -> State:
+def _state(rows: Tensor, here: Setting) -> State:
     """Fill channels up, and take the moments."""
     rows = F.pad(rows, (0, -rows.shape[2] % _MULTIPLE))
-    return State(rows, row_moments(rows, lengths))
+    return here.state(rows, row_moments(rows, here.lengths))
 
 
 def _linear(norm: AdaIN1d) -> nn.Linear:

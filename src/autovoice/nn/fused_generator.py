@@ -30,6 +30,7 @@ from autovoice.nn.fused_rows import (
     style_layers,
 )
 from autovoice.nn.lanes import Lanes
+from autovoice.nn.moment_memory import MomentMemory
 
 _STRIDES = (10, 6)
 _CHANNELS = (256, 128)
@@ -68,8 +69,9 @@ class FusedGenerator(nn.Module):
         self.lanes = Lanes(2)
 
     def forward(
-        self, x: Tensor, style: Tensor, source: Tensor, lengths: Tensor | None = None
-    ) -> Tensor:
+        self, x: Tensor, style: Tensor, source: Tensor, lengths: Tensor | None = None,
+        *, memory: MomentMemory | None = None,
+    ) -> Tensor:  # fmt: skip
         """Filter.
 
         Args:
@@ -77,6 +79,7 @@ class FusedGenerator(nn.Module):
             style: ``[B, 128]``.
             source: ``[B, 300 T]`` excitation.
             lengths: ``[B]`` int32, frames of each item that count. Default all.
+            memory: what styles normalise by. Default: their own input.
 
         Shape: ``[B, 300 T]`` float32.
         """
@@ -84,7 +87,7 @@ class FusedGenerator(nn.Module):
         spectrum = polar_stft(source, grown(lengths, _HOP_SAMPLES)).to(self.dtype)
         x = x.to(self.dtype)
         for stage in range(len(_STRIDES)):
-            x = self._stage(stage, x, spectrum, factors, lengths)
+            x = self._stage(stage, x, spectrum, factors, lengths, memory=memory)
         count = grown(lengths, 60, 1)
         made = self.post(x, activation=Activation.LEAKY, slope=0.01, lengths=count, wide=True)
         return polar_istft(made, count)
@@ -96,12 +99,12 @@ class FusedGenerator(nn.Module):
 
     def _stage(
         self, stage: int, x: Tensor, spectrum: Tensor, factors: list[list[Tensor]],
-        lengths: Tensor | None,
+        lengths: Tensor | None, *, memory: MomentMemory | None,
     ) -> Tensor:  # fmt: skip
         """Raise the rate, add the excitation, and run the three blocks side by side."""
         before, after = ((1, 0), (10, 0), (60, 1))[stage : stage + 2]
         book = MomentBook(_PAGES, len(x), _CHANNELS[stage], x.device)
-        here = Setting(book, grown(lengths, *after))
+        here = Setting(book, grown(lengths, *after), memory)
         raised = self._raised(stage, x, grown(lengths, *before))
         noise = self._noise(stage, spectrum, raised.shape[1], here)
         inner, rest = self._block(stage).body(noise, factors[stage], here)
@@ -109,7 +112,7 @@ class FusedGenerator(nn.Module):
         rows = self._block(stage).last(
             inner, factors[stage], here, residual=rest, moments_out=page, second=raised
         )
-        return self._resonate(2 + 3 * stage, State(rows, page), factors, here)
+        return self._resonate(2 + 3 * stage, here.state(rows, page), factors, here)
 
     def _resonate(self, first: int, x: State, factors: list[list[Tensor]], here: Setting) -> Tensor:
         """Return the mean of three blocks; each adds its third to what the one before left."""
@@ -156,7 +159,8 @@ class FusedGenerator(nn.Module):
             padded = F.pad(spectrum, (0, 0, stride // 2, stride - 1 - stride // 2))
             spectrum = padded.view(len(padded), rows + 1, -1)
             lengths = grown(lengths, 1, 1)
-        return State(conv(spectrum, rows_out=rows, lengths=lengths, moments_out=page), page)
+        made = conv(spectrum, rows_out=rows, lengths=lengths, moments_out=page)
+        return here.state(made, page)
 
     def _block(self, index: int) -> FusedBlock:
         return cast(FusedBlock, self.blocks[index])

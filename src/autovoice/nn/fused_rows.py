@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from autovoice.kernels import Activation, style_conv1d
 from autovoice.nn.adain import AdaINResBlock1
+from autovoice.nn.moment_memory import MomentMemory
 
 
 class RowConv(nn.Module):
@@ -69,10 +70,24 @@ class Setting:
     Args:
         book: where moments go.
         lengths: ``[B]`` int32, rows of each item that count at this layer's rate; None for all.
+        memory: what moments are blended with before a style follows them; None for nothing.
     """
 
     book: MomentBook
     lengths: Tensor | None
+    memory: MomentMemory | None = None
+
+    def state(self, rows: Tensor, moments: Tensor, lengths: Tensor | None = None) -> State:
+        """Return rows for a style to follow, once their moments are complete.
+
+        ``lengths`` are those at their rate where it is not this layer's.
+        """
+        if self.memory is None:
+            return State(rows, moments)
+        counts = self.lengths if lengths is None else lengths
+        return State(
+            rows, self.memory.settled(moments, rows.shape[1] if counts is None else counts)
+        )
 
 
 class MomentBook:
@@ -107,27 +122,30 @@ class FusedBlock(nn.Module):
     def body(self, x: State, factors: list[Tensor], here: Setting) -> tuple[State, Tensor]:
         """Run all but the last convolution; return its input and the rows to add to it."""
         for index in range(0, 6, 2):
-            inner = self._run(index, x, factors, here, moments_out=here.book.page())
+            inner = self._next(index, x, factors, here)
             if index < 4:
-                x = self._run(
-                    index + 1, inner, factors, here, moments_out=here.book.page(), residual=x.rows
-                )
+                x = self._next(index + 1, inner, factors, here, residual=x.rows)
         return inner, x.rows
 
     def last(self, inner: State, factors: list[Tensor], here: Setting, **ending: Any) -> Tensor:
         """Run the last convolution; ``ending`` is what ``style_conv1d`` does after it."""
-        return self._run(5, inner, factors, here, **ending).rows
+        return self._run(5, inner, factors, here, **ending)
+
+    def _next(
+        self, index: int, x: State, factors: list[Tensor], here: Setting, **ending: Any
+    ) -> State:
+        page = here.book.page()
+        return here.state(self._run(index, x, factors, here, moments_out=page, **ending), page)
 
     def _run(
         self, index: int, x: State, factors: list[Tensor], here: Setting, **ending: Any
-    ) -> State:
+    ) -> Tensor:
         conv = cast(RowConv, self.convs[index])
-        rows = style_conv1d(
+        return style_conv1d(
             x.rows, conv.weight, conv.bias, activation=Activation.STYLE_SNAKE, moments=x.moments,
             factors=factors[index], alpha=self.get_buffer("alphas")[index], dilation=conv.dilation,
             padding=conv.padding, lengths=here.lengths, **ending,
         )  # fmt: skip
-        return State(rows, ending.get("moments_out", x.moments))
 
 
 def row_conv(

@@ -52,10 +52,11 @@ class GraphCache:
 
     Args:
         most: how many graphs are kept; the one that was not used for longest goes first.
+        most_values: what has more values going in is launched step by step.
     """
 
-    def __init__(self, most: int = MOST_GRAPHS) -> None:
-        self.most = most
+    def __init__(self, most: int = MOST_GRAPHS, most_values: int = MOST_VALUES) -> None:
+        self.most, self.most_values = most, most_values
         self._seen: Counter[Hashable] = Counter()
         self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
         self._pool: Any = None
@@ -79,7 +80,7 @@ class GraphCache:
     def several(self, name: Hashable, work: Works, *tensors: Tensor) -> Results:
         """Return ``work(*tensors)``, which is a tuple; see ``__call__``."""
         values = sum(tensor.numel() for tensor in tensors)
-        if not tensors or not tensors[0].is_cuda or values > MOST_VALUES:
+        if not tensors or not tensors[0].is_cuda or values > self.most_values:
             return work(*tensors)
         key = (name, torch.is_autocast_enabled(), *((t.shape, t.dtype, t.device) for t in tensors))
         with self._lock:

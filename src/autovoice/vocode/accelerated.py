@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from autovoice.kernels.library import load
 from autovoice.nn.decoder import KokoroDecoder
+from autovoice.nn.decoder_window import DecoderWindow
 from autovoice.nn.fused_decoder import FusedDecoder
 from autovoice.nn.graphs import GraphCache
 
@@ -63,6 +64,12 @@ class AcceleratedDecoder:
         # What is in half precision here is so of itself; autocast would halve the style too.
         with torch.autocast(tensors[0].device.type, enabled=False):
             made: Tensor = self._fused(*tensors[:5], lengths=tensors[5])
+        return made
+
+    def window(self, given: DecoderWindow) -> Tensor:
+        """Decode windows of streams, see ``FusedDecoder.window``; whoever asks captures it."""
+        with torch.autocast(given.asr.device.type, enabled=False):
+            made: Tensor = self._fused.window(given)
         return made
 
     def refresh(self) -> None:

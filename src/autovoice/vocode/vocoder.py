@@ -14,6 +14,7 @@ from torch.nn import functional
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn.decoder import ASR_DIM, FRAME_SAMPLES, SAMPLE_RATE_HZ, KokoroDecoder
+from autovoice.nn.decoder_window import DecoderWindow, plain_window
 from autovoice.nn.held_norm import HeldNorm
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
@@ -231,6 +232,15 @@ class Vocoder(NetworkStage):
         for index, per_frame in ((0, 1), (1, 2), (2, 2), (4, FRAME_SAMPLES)):
             tensors[index] = functional.pad(tensors[index], (0, per_frame * missing))
         return self._decode(*tensors, lengths=lengths).float()[:, : FRAME_SAMPLES * frames]
+
+    def window(self, given: DecoderWindow) -> torch.Tensor:
+        """Decode windows of streams; called from inside of a turn, the voice worn.
+
+        Shape: ``[B, 600 T - 300 skipped]`` float32.
+        """
+        if self._fast is not None:
+            return self._fast.window(given)
+        return plain_window(self.network, given).float()
 
     def _inputs(self, pieces: Sequence[_Piece], longest: int) -> list[torch.Tensor]:
         """Stack what the decoder reads, filled up with zeros to one length, in one copy."""

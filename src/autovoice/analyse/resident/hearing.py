@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +21,7 @@ from autovoice.analyse.resident.pitch import finish, levelled
 from autovoice.errors import InputError
 from autovoice.io.resample import resampled_length
 from autovoice.nn import mel24k, swift_f0
+from autovoice.nn.graphs import Works
 from autovoice.nn.lanes import Lanes
 from autovoice.nn.polyphase import can_resample, resampled
 from autovoice.nn.stage import NetworkStage
@@ -119,6 +120,40 @@ class Hearing(NetworkStage):
             float(gain[0]),
         )
 
+    def windows(
+        self, at_24k: Tensor, gain: Tensor, *, captured: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Hear sound that is on the device; called from inside of a turn.
+
+        Args:
+            at_24k: ``[B, T]``, T a multiple of 600.
+            gain: ``[B, 1]``, by which the energy is that of a louder sound.
+            captured: through a graph, where the length comes again. Default on.
+
+        Returns:
+            ``[B, T * 2 / 3]`` at 16 kHz, F0 every 8 ms, energy and activity of 80 frames/s.
+        """
+        run = self.graphs.several if captured else _at_once
+        at_16k, f0_hz, energy, active = run("window", self._window, at_24k, gain)
+        return at_16k, f0_hz, energy, active
+
+    def _window(self, at_24k: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
+        at_16k = resampled(at_24k, MODEL_HZ, LISTEN_HZ, at_24k.shape[1] * 2 // 3)
+        beside = self._lanes.fork(at_24k.device)
+        with beside.lane(0):
+            energy = decoder_energy(self.mel, at_24k, gain)
+            level_db = level(at_16k)
+        f0_hz, _ = self._followed(at_16k)
+        beside.join(0)
+        return at_16k, f0_hz, energy, activity(level_db, f0_hz)
+
+    def _followed(self, at_16k: Tensor) -> tuple[Tensor, Tensor]:
+        """Return F0 and confidence."""
+        hop = swift_f0.HOP_SAMPLES
+        whole = (at_16k.shape[1] // hop + 1) * hop
+        hz, sure = self.network(F.pad(levelled(at_16k), (0, whole - at_16k.shape[1])))
+        return finish(at_16k, hz, sure, hop, self.rules)
+
     def _run(self, items: Sequence[tuple[FloatArray, int, int]]) -> list[tuple[FloatArray, ...]]:
         """Hear vocals of one length in ticks, channels and rate in one pass."""
         _, ticks, rate_hz = items[0]
@@ -149,12 +184,13 @@ class Hearing(NetworkStage):
             gain = level_gain(at_24k, MODEL_HZ)
             energy = decoder_energy(self.mel, at_24k, gain)
             level_db = level(at_16k)
-        hop = swift_f0.HOP_SAMPLES
-        whole = (at_16k.shape[1] // hop + 1) * hop
-        hz, sure = self.network(F.pad(levelled(at_16k), (0, whole - at_16k.shape[1])))
-        f0_hz, confidence = finish(at_16k, hz, sure, hop, self.rules)
+        f0_hz, confidence = self._followed(at_16k)
         beside.join(0)
         return at_16k, at_24k, f0_hz, confidence, energy, activity(level_db, f0_hz), gain
+
+
+def _at_once(_name: Hashable, work: Works, *tensors: Tensor) -> tuple[Tensor, ...]:
+    return work(*tensors)
 
 
 def _cut(sound: Tensor, ends: Tensor) -> Tensor:

@@ -75,10 +75,14 @@ class LiveSession:
         """What the last chunk took of the networks' time, over how long it lasts."""
         return self._load
 
-    def warm_up(self) -> float:
+    def warm_up(self, streams: int = 1) -> float:
         """Convert a tone that nobody hears, twice; return the seconds of the second, full window.
 
         It loads what is not loaded yet, and tells whether this machine keeps up.
+
+        Args:
+            streams: sessions with these options that may send chunks at once: every size of batch
+                up to that is run through on a GPU, which takes seconds. Default 1.
         """
         chunk_s = self.options.chunk_ms / 1000
         count = round(chunk_s * MODEL_HZ)
@@ -89,6 +93,8 @@ class LiveSession:
         for _ in range(fill):
             probe.hear(tone)
         took_s = min(_timed(probe, tone) for _ in range(2))
+        if streams > 1:
+            probe.rehearse(count, streams)
         if took_s > 0.8 * chunk_s:
             self.warn(took_s)
         return took_s
@@ -193,11 +199,11 @@ def open_session(
     turn: Turn, stages: Stages, find: Callable[[Any], Voice], voice: Any, options: dict[str, Any]
 ) -> LiveSession:
     """Return a session that is ready for its first chunk; see ``Engine.session``."""
-    warm = bool(options.pop("warm_up", True))
+    warm = int(options.pop("warm_up", True))
     wanted = live_options_from(options)
     session = LiveSession(turn, stages, find, find(voice), wanted)
     if warm:
-        session.warm_up()
+        session.warm_up(warm)
     return session
 
 
@@ -216,7 +222,9 @@ def _mono(samples: FloatArray) -> FloatArray:
     found = np.asarray(samples, dtype=np.float32)
     if found.ndim not in {1, 2} or (found.ndim == 2 and not found.shape[0]):
         raise InputError(f"live: found shape {list(found.shape)}, expected [T] or [C, T]")
-    clean: FloatArray = np.nan_to_num(found, posinf=1.0, neginf=-1.0)
+    clean: FloatArray = found
+    if not np.isfinite(found).all():
+        clean = np.nan_to_num(found, posinf=1.0, neginf=-1.0)
     clean = clean.clip(-1.0, 1.0)
     mono: FloatArray = clean if clean.ndim == 1 else clean.mean(axis=0)
     return mono
@@ -225,6 +233,8 @@ def _mono(samples: FloatArray) -> FloatArray:
 def _bounded(samples: FloatArray) -> FloatArray:
     """Bend what is over 0.9 so that it stays under 1."""
     size = np.abs(samples)
+    if size.max(initial=0.0) <= 0.9:
+        return samples
     over = np.maximum(size - 0.9, 0.0)
     bent = np.sign(samples) * (np.minimum(size, 0.9) + 0.1 * np.tanh(over / 0.1))
     bounded: FloatArray = bent.astype(np.float32)
