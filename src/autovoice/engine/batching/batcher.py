@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
@@ -26,6 +28,9 @@ IDLE_S = 60.0
 FORGET_S = 60.0
 # How often somebody who waits is asked whether the result is still wanted.
 ASK_S = 0.05
+# How long the end of the process waits for a batch that is being run.
+END_S = 30.0
+_ALL: weakref.WeakSet[Batcher] = weakref.WeakSet()
 
 
 def never(_error: BaseException) -> bool:
@@ -90,6 +95,7 @@ class Batcher:
         self._thread: threading.Thread | None = None
         self._calls = dict.fromkeys(Priority, 0)
         self._fits: dict[Hashable, tuple[int, float]] = {}
+        _ALL.add(self)
 
     @property
     def on_its_thread(self) -> bool:
@@ -125,6 +131,20 @@ class Batcher:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+    def end(self, wait_s: float = END_S) -> None:
+        """Drop what waits, and wait for the batch that is being run.
+
+        Python ends threads like this one in the middle of whatever they do when the process ends.
+        Within PyTorch that aborts the process, after all its work was done.
+        """
+        with self._changed:
+            self._stopped, thread = True, self._thread
+            for job in self._queue.drop(lambda _job: True):
+                job.future.cancel()
+            self._changed.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(wait_s)
 
     def run(self, job: Job) -> Any:
         """Queue a job, wait for it and return its result.
@@ -288,3 +308,10 @@ class Batcher:
             job.future.set_exception(error)
         else:
             job.future.set_result(result)
+
+
+@atexit.register
+def _end_all() -> None:
+    """End every thread before Python does."""
+    for batcher in list(_ALL):
+        batcher.end()
