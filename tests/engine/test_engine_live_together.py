@@ -18,6 +18,7 @@ from autovoice.analyse.content import ContentEncoder
 from autovoice.analyse.resident import Hearing
 from autovoice.convert import Converter
 from autovoice.engine import Builders, Engine
+from autovoice.engine.live import converter
 from autovoice.engine.resident_live import Asked, LiveSinger, Sung, live_singer_of
 from autovoice.engine.resident_stages import ResidentBuilders
 from autovoice.nn.decoder import Generator
@@ -173,7 +174,10 @@ def _no_angle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_angle")
 @pytest.mark.parametrize("semitones", [0, 12])
-def test_a_session_is_that_of_the_plain_stages(tmp_path: Path, semitones: int) -> None:
+def test_a_session_is_that_of_the_plain_stages(
+    tmp_path: Path, semitones: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converter, "whole_windows", lambda _stages: True)
     song = io.read(weights.file("demo-song", "audio_example.mp3"))
     sound = io.resample(song.mono()[None], song.sample_rate_hz, RATE_HZ)[0][48_000:67_200]
     wanted = converted(Engine("cpu", data_dir=tmp_path), sound, semitones)
@@ -181,6 +185,27 @@ def test_a_session_is_that_of_the_plain_stages(tmp_path: Path, semitones: int) -
     assert np.abs(wanted).max() > 0.01
     difference = np.mean((found - wanted) ** 2) / np.mean(wanted**2)
     assert 10 * np.log10(difference) < -60
+
+
+def test_windows_have_one_length_from_the_first_chunk_on(
+    tmp_path: Path, singer: LiveSinger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = set()
+    sing = singer.sing
+
+    def noted(window: Asked, plan: Plan, *, steady: bool) -> Any:
+        plans.add((plan, steady, len(window.sound)))
+        return sing(window, plan, steady=steady)
+
+    monkeypatch.setattr(singer, "sing", noted)
+    made_of = engine(tmp_path, live=lambda *_: singer)
+    singer.scheduler = made_of.stages.scheduler
+    sound = sung(0.8, 200.0)
+    with made_of.session(voice(), **OPTIONS) as live:
+        for at in range(0, len(sound), live.options.chunk_samples):
+            live.convert(sound[at : at + live.options.chunk_samples])
+    assert len(plans) == 1
+    assert next(iter(plans))[1]
 
 
 def test_sessions_share_passes_and_do_not_mix(tmp_path: Path, singer: LiveSinger) -> None:

@@ -29,6 +29,15 @@ LEVEL_S, BALANCE_S = 10.0, 1.0
 Turn = Callable[[], AbstractContextManager[Stages]]
 
 
+def whole_windows(stages: Stages) -> bool:
+    """Tell whether windows have their full length from the first on.
+
+    Shorter ones cost less on a CPU. Where passes replay graphs each length that is new costs many
+    times a pass: on an H200 the lengths of the first 1.5 s took 7 s.
+    """
+    return stages.resident.live is not None
+
+
 class Balance:
     """Keep what is made as loud as what was heard.
 
@@ -99,8 +108,8 @@ class LiveConverter:
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
-        window = self._window(len(samples), gain)
         with self._turn() as stages:
+            window = self._window(len(samples), gain, whole=whole_windows(stages))
             begun = time.perf_counter()
             sung = self._windows.sing(stages, window, self._speaker)
             self.busy_s = time.perf_counter() - begun
@@ -112,11 +121,19 @@ class LiveConverter:
     def rehearse(self, count: int, most: int) -> None:
         """Have windows of ``count`` new samples sung in every size of batch up to ``most``."""
         with self._turn() as stages:
-            self._windows.rehearse(stages, self._window(count, 1.0), self._speaker, most)
+            window = self._window(count, 1.0, whole=True)
+            self._windows.rehearse(stages, window, self._speaker, most)
 
-    def _window(self, count: int, gain: float) -> Window:
-        """Return what is heard now, of which ``count`` samples are new."""
+    def _window(self, count: int, gain: float, *, whole: bool) -> Window:
+        """Return what is heard now, of which ``count`` samples are new.
+
+        Args:
+            count: of samples.
+            gain: to the networks' level.
+            whole: as long as windows get, with silence before the first sound.
+        """
         frames = min(max(self._history.heard // FRAME_SAMPLES, LEAST_FRAMES), self._longest)
+        frames = self._longest if whole else frames
         heard, noise = self._history.latest(frames * FRAME_SAMPLES)
         start = len(heard) - self.look - count
         settled = slice(start, start + count)
