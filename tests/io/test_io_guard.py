@@ -16,7 +16,7 @@ import pytest
 
 from autovoice import io
 from autovoice.errors import ResourceError, UnsupportedAudio
-from autovoice.io import _decoder, guard, integrity
+from autovoice.io import _decoder, guard, integrity, spare
 from autovoice.types import Audio
 
 
@@ -38,7 +38,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Path
     """Put a script in the decoder's place and return a file that looks like FLAC."""
     script = tmp_path / "decoder.py"
     script.write_text(f"import os, struct, sys, time\n{body}\n")
-    monkeypatch.setattr(guard, "_SCRIPT", script)
+    monkeypatch.setattr(spare, "_SCRIPT", script)
     path = tmp_path / "x.flac"
     path.write_bytes(b"fLaC" + bytes(100))
     return path

@@ -60,7 +60,7 @@ class Bench:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AUTOVOICE_DATA_DIR", str(folder / "user"))
-        monkeypatch.setattr("autovoice.eval.summary.score", lambda *_a: SCORE)
+        monkeypatch.setattr("autovoice.eval.summary.score", lambda *_a, **_k: SCORE)
         monkeypatch.setattr("autovoice.voices.encoders_on", standins.encoders)
         self.settings = Settings(data_dir=folder / "data", max_audio_s=120.0)
         self.store = FileStore(self.settings.data_dir)

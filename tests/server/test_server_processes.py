@@ -20,7 +20,6 @@ import pytest
 from api_desk import tone
 from process_desk import Running, alive, environment, form, running
 
-JOBS, KILLS = 100, 20
 GRACE_S = 60.0
 WORKERS = ("worker-0", "worker-1")
 
@@ -29,8 +28,12 @@ def noise(length: int, seed: int) -> bytes:
     return b"RIFF\0\0\0\0WAVEfmt " + random.Random(seed).randbytes(length)
 
 
-@pytest.mark.parametrize("workers", [2])
-def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(
+    ("workers", "worker_jobs", "count", "kills"), [(2, 1, 100, 20), (1, 4, 40, 8)]
+)
+def test_kill_9_at_random_points_loses_no_job(
+    tmp_path: Path, workers: int, worker_jobs: int, count: int, kills: int
+) -> None:
     """Every accepted job ends done exactly once, with the bytes of an undisturbed run."""
     contents = [noise(200_000 + 1000 * seed, seed) for seed in range(4)]
     with running(tmp_path / "calm", workers=workers) as calm:
@@ -41,12 +44,13 @@ def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: in
             wanted.append(calm.insist("GET", f"/api/v1/jobs/{job}/result")[1])
     chance = random.Random(20)
     victims = ["api", *[f"worker-{index}" for index in range(workers)]]
-    with running(tmp_path / "storm", workers=workers, fake_chunk_s=0.03) as storm:
+    settings = {"workers": workers, "worker_jobs": worker_jobs, "fake_chunk_s": 0.03}
+    with running(tmp_path / "storm", **settings) as storm:
         files = [storm.upload(content) for content in contents]
         jobs: dict[str, int] = {}
-        for number in range(JOBS):
+        for number in range(count):
             jobs[storm.submit(files[number % 4], f"job-{number}")] = number % 4
-            if number % (JOBS // KILLS) == 0:
+            if number % (count // kills) == 0:
                 storm.until(
                     lambda: [one for one in victims if storm.runs(one)], "one can be killed"
                 )
@@ -62,9 +66,9 @@ def test_kill_9_at_twenty_random_points_loses_no_job(tmp_path: Path, workers: in
             status, content = storm.insist("GET", f"/api/v1/jobs/{job_id}/result")
             assert (status, content == wanted[kind]) == (200, True)
         text = storm.insist("GET", "/metrics")[1].decode()
-        assert f'finished_total{{kind="convert.song",outcome="done"}} {JOBS}.0' in text
+        assert f'finished_total{{kind="convert.song",outcome="done"}} {count}.0' in text
         ended = [event for event in storm.events if event.get("event") == "process ended"]
-        assert len(ended) >= KILLS
+        assert len(ended) >= kills
 
 
 def test_a_job_goes_on_from_its_last_chunk(tmp_path: Path) -> None:
@@ -117,12 +121,18 @@ def test_a_storm_of_cancellations_leaves_books_that_balance(tmp_path: Path) -> N
         assert service.pids == pids  # nobody died of it
 
 
-def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
-    with running(tmp_path / "d") as service:
+@pytest.mark.parametrize("worker_jobs", [1, 4])
+def test_poison_does_not_stop_the_queue(tmp_path: Path, worker_jobs: int) -> None:
+    with running(tmp_path / "d", worker_jobs=worker_jobs, fake_chunk_s=0.1) as service:
         file = service.upload()
+        before = [service.submit(file, f"before-{number}") for number in range(3)]
         poison = service.submit(file, "poison", voice="poison-kill")
-        healthy = service.submit(file, "healthy")
-        service.until(lambda: service.jobs()[healthy]["state"] == "done", "the healthy job is done")
+        after = [service.submit(file, f"after-{number}") for number in range(3)]
+        healthy = [*before, *after]
+        service.until(
+            lambda: {service.jobs()[job]["state"] for job in healthy} == {"done"},
+            "the healthy jobs are done",
+        )
         service.until(lambda: service.jobs()[poison]["state"] == "failed", "poison fails")
         found = service.jobs()[poison]
         assert found["attempt"] == 3
@@ -131,9 +141,14 @@ def test_poison_does_not_stop_the_queue(tmp_path: Path) -> None:
 
 def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
     """Ready says no at once, the chunk at hand is kept, nothing is left running."""
-    with running(tmp_path / "d", fake_chunk_s=0.3, grace_s=GRACE_S, workers=2) as service:
-        job = service.submit(service.upload(noise(2_000_000, 1)), "k")
-        service.until(lambda: service.jobs()[job]["chunks_done"] >= 2, "two chunks are done")
+    settings = {"fake_chunk_s": 0.3, "grace_s": GRACE_S, "workers": 2, "worker_jobs": 2}
+    with running(tmp_path / "d", **settings) as service:
+        file = service.upload(noise(2_000_000, 1))
+        jobs = [service.submit(file, f"k{number}") for number in range(3)]
+        service.until(
+            lambda: min(service.jobs()[job]["chunks_done"] for job in jobs) >= 2,
+            "two chunks of each are done",
+        )
         pids = list(service.pids.values())
         # While the workers stand still, nothing can end before it was looked at.
         for label in WORKERS:
@@ -147,8 +162,9 @@ def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
         assert service.process.returncode == 0
         assert not any(alive(pid) for pid in pids)
     with running(tmp_path / "d", fake_chunk_s=0.0) as service:
-        service.until(lambda: service.jobs()[job]["state"] == "done", "the job went on")
-        assert service.jobs()[job]["attempt"] == 1
+        for job in jobs:
+            service.until(lambda job=job: service.jobs()[job]["state"] == "done", "the job went on")
+            assert service.jobs()[job]["attempt"] == 1
 
 
 def test_children_end_with_their_parent(tmp_path: Path) -> None:

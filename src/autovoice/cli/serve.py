@@ -23,6 +23,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="[default: 8000]")
 @click.option("--workers", type=click.IntRange(0, 64), help="Engine processes. [default: 1]")
+@click.option("--worker-jobs", metavar="N", help="Jobs at once in each. [default: auto]")
 @click.option("--data-dir", type=_FOLDER, help="Database, files, voices and logs.")
 @click.option(
     "--database-url",

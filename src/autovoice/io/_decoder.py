@@ -1,9 +1,10 @@
-"""The decoder's own process: ``python -I _decoder.py REQUEST`` turns a file into raw samples.
+"""The decoder's own process: ``python -I _decoder.py`` turns a file into raw samples.
 
 It is run as a script, not imported as part of the package, so that it starts with nothing but
-NumPy and soundfile. The request is one JSON object: ``path``, ``block_samples``, ``header_only``,
-``memory_bytes``, ``cpu_seconds``. The answer on standard output is a row of messages, each a kind
-(one byte), a length (32 bits, little endian) and a payload:
+NumPy and soundfile. The request is one line of JSON on standard input, which may come long after
+the start, or never when the parent is gone: an object of ``path``, ``block_samples``,
+``header_only``, ``memory_bytes``, ``cpu_seconds``. The answer on standard output is a row of
+messages, each a kind (one byte), a length (32 bits, little endian) and a payload:
 
     H  JSON: what the header says        S  samples, float32, interleaved
     E  end of the file, empty            X  the reason why it stops here, UTF-8
@@ -17,6 +18,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import struct
 import sys
 import threading
@@ -164,4 +166,7 @@ def main(request_json: str, out: BinaryIO) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.stdout.buffer))
+    # Ctrl-C in a terminal reaches this process too, but it is its parent that decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = sys.stdin.buffer.readline()
+    sys.exit(main(line.decode(), sys.stdout.buffer) if line else 0)

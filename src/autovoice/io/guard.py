@@ -7,7 +7,6 @@ import math
 import os
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,9 +26,9 @@ from autovoice.io.formats import (
     TAGS,
     AudioInfo,
 )
+from autovoice.io.spare import SPARES
 from autovoice.types import FloatArray
 
-_SCRIPT = Path(__file__).with_name("_decoder.py")
 _HEADER_LIMIT_BYTES = 1 << 20
 
 # Stereo at 96 kHz. A file with more channels or a higher rate may be that much shorter.
@@ -93,10 +92,11 @@ class Decoder:
         self._limits = limits
         self._block_samples = block_samples
         self._patience = limits.patience_seconds
-        self._late = False
+        self._late = self._closed = False
         self._process = _start(path, limits, block_samples, header_only)
         try:
             self.info, self.claimed_samples = self._header()
+            SPARES.refill()
             self.max_samples = limits.max_samples(self.info.sample_rate_hz, self.info.channels)
             if (self.claimed_samples or 0) > self.max_samples and not header_only:
                 raise self._too_long("claims", self.claimed_samples or 0)
@@ -117,10 +117,9 @@ class Decoder:
 
     def close(self) -> None:
         """End the subprocess and free its pipe."""
-        self._process.kill()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._process.wait()
+        if not self._closed:
+            self._closed = True
+            SPARES.end(self._process)
 
     def __iter__(self) -> Iterator[FloatArray]:
         channels = self.info.channels
@@ -237,22 +236,14 @@ def _start(
     path: Path, limits: Limits, block_samples: int, header_only: bool
 ) -> subprocess.Popen[bytes]:
     request = {
-        "path": os.fspath(path),
+        "path": os.fspath(path.absolute()),  # one that waited may have been started elsewhere
         "block_samples": block_samples,
         "header_only": header_only,
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": math.ceil(limits.patience_seconds),
     }
-    # One BLAS thread: none is needed, and each would take address space from the limit.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
-        return subprocess.Popen(
-            [sys.executable, "-I", os.fspath(_SCRIPT), json.dumps(request)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
+        return SPARES.decode(json.dumps(request).encode())
     except OSError as error:
         raise ResourceError(
             f"the decoder process cannot be started ({error}); free some memory and try again"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autovoice.errors import InputError
 
@@ -20,6 +20,17 @@ else:
 LARGEST_CONFIG_BYTES = 1 << 20
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+MOST_JOBS = 32
+
+
+def _jobs(found: Any) -> Any:
+    text = str(found)
+    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_JOBS):
+        raise ValueError(f"expected auto, or a whole number from 1 to {MOST_JOBS}")
+    return text if text == "auto" else int(text)
+
+
+WorkerJobs = Annotated[int | Literal["auto"], BeforeValidator(_jobs)]
 
 
 class Quotas(BaseModel):
@@ -44,6 +55,8 @@ class Settings(BaseModel):
     Args:
         host, port: where to listen. Default loopback, 8000. Port 0 takes a free one.
         workers: engine processes. Default 1.
+        worker_jobs: that one of them runs at once, 1 to 32. On the CPU their memory adds up.
+            Default ``auto``: 8 on a GPU, 1 on the CPU.
         devices: where they run, handed out in turn. Default ``("auto",)``.
         vram_bytes: cap on GPU memory per worker, bytes or text such as ``4G``.
         warm_up_s: lengths of songs that a worker converts when it loads: on a GPU what first calls
@@ -87,6 +100,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=0, le=64)] = 1
+    worker_jobs: WorkerJobs = "auto"
     devices: tuple[Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")], ...] = ("auto",)
     vram_bytes: str | int | None = None
     warm_up_s: tuple[Annotated[float, Field(gt=0, le=600)], ...] = (1.0,)

@@ -51,7 +51,7 @@ class LeaseDesk:
         self.attempts = attempts
         self.random_hex = random_hex
 
-    def claim(self, worker: str, lease_s: float) -> Lease | None:
+    def claim(self, worker: str, lease_s: float, *, alone: bool = True) -> Lease | None:
         """Take the oldest job that nobody has, or whose worker has been silent for too long.
 
         Speech that a caller waits for comes before all else.
@@ -62,6 +62,8 @@ class LeaseDesk:
         Args:
             worker: who takes it.
             lease_s: for how long, until the next heartbeat.
+            alone: whether no other job runs in this worker. Otherwise nothing is taken while it
+                is the turn of a job whose last attempt ended without a step forward.
         """
         while True:
             now = self.clock()
@@ -69,10 +71,16 @@ class LeaseDesk:
                 job = _next(connection, now)
                 if job is None:
                     return None
+                if not alone and job.stalled and not self._is_over(job):
+                    return None
                 if job.state == RUNNING:  # nobody saw its worker end
                     tallies.count(connection, tallies.ERRORS, f"{job.kind}|{WORKER_LOST}")
                 if not self._given_up(connection, job, now):
                     return self._taken(connection, job, worker, now + lease_s)
+
+    def _is_over(self, job: Job) -> bool:
+        """Tell whether a job is not worth another attempt."""
+        return job.cancel_requested or job.stalled >= self.attempts
 
     def _given_up(self, connection: Connection, job: Job, now: float) -> bool:
         """End a job that is not worth another attempt."""
@@ -169,8 +177,15 @@ class LeaseDesk:
             )
             return "cancel" if job.cancel_requested else "held"
 
-    def finish(self, lease: Lease, outcome: Outcome) -> None:
+    def finish(
+        self, lease: Lease, outcome: Outcome, progress: Mapping[str, float] | None = None
+    ) -> None:
         """End a job well. A job whose cancelling came too late is done.
+
+        Args:
+            lease: on it.
+            outcome: what came of it.
+            progress: of its stages, as for ``report``.
 
         Raises:
             LeaseLost: another has it; nothing was changed.
@@ -187,8 +202,13 @@ class LeaseDesk:
             extra = outcome.audio_s - job.audio_s
             if extra > 0:  # the header claimed less than there was
                 tallies.use_audio(connection, job.owner, int(now // 3600), extra)
-            values = {"result": dict(outcome.result), "bytes": outcome.bytes, "overall": 1.0}
+            values: dict[str, Any] = {
+                "result": dict(outcome.result),
+                "bytes": outcome.bytes,
+                "overall": 1.0,
+            }
             values["audio_s"] = outcome.audio_s or job.audio_s
+            values["progress"] = {**job.progress, **(progress or {})}
             self._end(connection, job, DONE, now, observations, error=None, **values)
 
     def fail(self, lease: Lease, code: str, message: str, *, may_pass: bool = False) -> Job:

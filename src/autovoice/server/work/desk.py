@@ -1,4 +1,4 @@
-"""The worker's end of a lease: heartbeats in a thread, progress now and then, reasons to stop."""
+"""The worker's end of a lease: a thread for heartbeats and progress, and reasons to stop."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ class LeaseDesk:
         self._signal: Signal = "held"
         self._over = threading.Event()
         self._kept_at = time.monotonic()
-        self._told_at = 0.0
         self._stage = ""
+        self._overall, self._is_news = 0.0, False
+        self._stages: dict[str, float] = {}
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> LeaseDesk:
@@ -78,16 +80,22 @@ class LeaseDesk:
         return self.reason != ""
 
     def progress(self, stage: str, fraction: float, overall: float) -> None:
-        """Note how far it is; written twice a second, and at each new stage."""
+        """Note how far it is; the thread of the heartbeats writes it, twice a second at most.
+
+        A stage takes milliseconds on a GPU, a row that is safe on the disk tens of them.
+        """
         if stage != self._stage:
             self._stage_ends()
             self._stage_began = time.time()
-        now = time.monotonic()
-        if stage == self._stage and now - self._told_at < PROGRESS_S:
-            return
-        self._stage, self._told_at = stage, now
-        with self._forgiving():
-            self._heard(self._table.report(self._lease, stage, overall, {stage: fraction}))
+        with self._lock:
+            self._stage, self._stages[stage] = stage, fraction
+            self._overall, self._is_news = overall, True
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """How far each stage is, 0 to 1."""
+        with self._lock:
+            return dict(self._stages)
 
     def _stage_ends(self) -> None:
         if self._stage:
@@ -111,11 +119,27 @@ class LeaseDesk:
             log.warning("progress was not written", job=self._lease.job.id, problem=str(error))
 
     def _beat(self) -> None:
-        while not self._over.wait(self._lease_s / 4):
-            try:
-                self._heard(self._table.heartbeat(self._lease, self._lease_s))
-                self._kept_at = time.monotonic()
-            except DatabaseUnavailable as error:
-                log.warning("a heartbeat failed", job=self._lease.job.id, problem=str(error))
-                if time.monotonic() - self._kept_at > self._lease_s:
-                    self._signal = "lost"  # by now another worker may have it
+        every_s = self._lease_s / 4
+        beaten_at = time.monotonic()
+        while not self._over.wait(min(PROGRESS_S, every_s)):
+            self._tell()
+            if time.monotonic() - beaten_at >= every_s:
+                beaten_at = time.monotonic()
+                self._keep()
+
+    def _tell(self) -> None:
+        with self._lock:
+            is_news, self._is_news = self._is_news, False
+            stage, overall, stages = self._stage, self._overall, dict(self._stages)
+        if is_news:
+            with self._forgiving():
+                self._heard(self._table.report(self._lease, stage, overall, stages))
+
+    def _keep(self) -> None:
+        try:
+            self._heard(self._table.heartbeat(self._lease, self._lease_s))
+            self._kept_at = time.monotonic()
+        except DatabaseUnavailable as error:
+            log.warning("a heartbeat failed", job=self._lease.job.id, problem=str(error))
+            if time.monotonic() - self._kept_at > self._lease_s:
+                self._signal = "lost"  # by now another worker may have it

@@ -53,6 +53,7 @@ def main(make_runner: MakeRunner) -> int:
             make_runner(settings, str(orders.extra["device"]), store),
             lease_s=settings.lease_s,
             drain=drain,
+            jobs=settings.worker_jobs,
             tracing=tracing,
         )
         return worker.run()

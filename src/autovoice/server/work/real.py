@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from autovoice.server.jobs.records import SPEECH, SPOKEN_NOW, Observation, Outco
 from autovoice.server.settings import Settings
 from autovoice.server.voicebank import VoiceBank
 from autovoice.server.work.pieces import FolderPieces
-from autovoice.server.work.runner import Desk, StickyDeviceError, Task, listener
+from autovoice.server.work.runner import Desk, StickyDeviceError, Task, jobs_at_once, listener
 from autovoice.server.work.speech import say_by_engine
 from autovoice.types import Audio
 from autovoice.voices.file import write_whole
@@ -72,6 +73,9 @@ class EngineRunner:
         self._voices = VoiceBank.of(settings)
         self._given = engine
         self._batches = Batches(lambda: self._engine.batch_sizes, "worker")
+        # Of several jobs at once one loads what judges similarity, and one at a time what makes
+        # cards, which is as large as the engine.
+        self._ear_lock, self._card_lock = threading.Lock(), threading.Lock()
 
     def load(self) -> None:
         """Fetch missing weights; convert tones and say a word, which brings all models in."""
@@ -82,8 +86,10 @@ class EngineRunner:
             needed = dict.fromkeys((*weights.needed_by("convert"), *weights.needed_by("speak")))
             weights.pull([name for name in needed if weights.status(name).state != "ready"])
             self._given = Engine(self.device, self._settings.vram_bytes)
-            # A worker does one job at a time: batches of one are all that comes.
-            self._given.warm_up(self._settings.warm_up_s or (1.0,), most=1)
+            # Where nothing is captured, songs beside one another find no more than one alone.
+            on_gpu = self._given.device.startswith("cuda")
+            most = jobs_at_once(self._settings.worker_jobs, self._given.device) if on_gpu else 1
+            self._given.warm_up(self._settings.warm_up_s or (1.0,), most=most)
             self._given.speak("Hello.", "kumo")
         self._batches.fresh()  # what warmed it up was nobody's
         self.device = self._engine.device
@@ -151,7 +157,9 @@ class EngineRunner:
     def _scored(self, conversion: Conversion, voice: Voice) -> Conversion:
         from autovoice.eval.summary import score
 
-        judge = partial(score, encoder=self._ear)
+        with self._ear_lock:
+            ear = self._ear
+        judge = partial(score, encoder=ear)
         return conversion.scored_by(judge, voice.speaker.embedding)
 
     @cached_property
@@ -178,13 +186,11 @@ class EngineRunner:
 
         output, source = conversion.stems.converted, conversion.stems.vocals
         song = str(task.request.get("name", "song"))
-        card = Scorer(device=self._engine.device).card(
-            output,
-            source,
-            voice.embedding,
-            semitones=conversion.semitones,
-            names=(f"{song} by {voice.name}", song, voice.name),
-        )
+        names = (f"{song} by {voice.name}", song, voice.name)
+        with self._card_lock:
+            card = Scorer(device=self._engine.device).card(
+                output, source, voice.embedding, semitones=conversion.semitones, names=names
+            )
         return write_card(card, task.outputs, "card", output=output, source=source, reference=None)
 
     def _speak(self, task: Task, desk: Desk) -> Outcome:

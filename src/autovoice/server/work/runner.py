@@ -12,6 +12,24 @@ from autovoice.server.jobs.records import Outcome
 
 if TYPE_CHECKING:
     from autovoice.engine import Progress
+    from autovoice.server.settings import WorkerJobs
+
+
+# On a GPU: jobs that run beside one another share passes there, and wait for the CPU in turns.
+GPU_JOBS = 8
+
+
+def jobs_at_once(wanted: WorkerJobs, device: str) -> int:
+    """Return how many jobs a worker runs at once.
+
+    On the CPU one song takes all cores, and the memory of several adds up.
+
+    >>> jobs_at_once("auto", "cpu"), jobs_at_once("auto", "cuda:0"), jobs_at_once(3, "cpu")
+    (1, 8, 3)
+    """
+    if wanted != "auto":
+        return wanted
+    return GPU_JOBS if device.startswith("cuda") else 1
 
 
 class StickyDeviceError(ResourceError):
@@ -69,7 +87,7 @@ class Desk(Protocol):
 
 
 class Runner(Protocol):
-    """An engine on one device."""
+    """An engine on one device; ``run`` may be called from several threads."""
 
     device: str
 

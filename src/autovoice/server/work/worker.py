@@ -23,14 +23,18 @@ from autovoice.server.files import FileStore
 from autovoice.server.filetable import FileTable
 from autovoice.server.jobs import JobTable, Lease, LeaseLost
 from autovoice.server.jobs.presence import Presence
+from autovoice.server.settings import WorkerJobs
 from autovoice.server.tracing import Span, Tracing
 from autovoice.server.work.desk import NO_TRACING, LeaseDesk
 from autovoice.server.work.flag import Flag
-from autovoice.server.work.runner import Runner, StickyDeviceError, Task
+from autovoice.server.work.runner import Runner, StickyDeviceError, Task, jobs_at_once
+from autovoice.server.work.slots import Slots
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 SHORTEST_POLL_S, LONGEST_POLL_S = 0.05, 0.5
+# How often the flag is looked at while every place is taken.
+PLACE_S = 0.05
 CODES: tuple[tuple[type[Exception], str, bool], ...] = (
     (UnsupportedAudio, "unsupported_audio", False),
     (VoiceError, "voice_error", False),
@@ -53,7 +57,8 @@ class Worker:
         table, files, store: where jobs and files are.
         runner: the engine.
         lease_s: see ``Settings``.
-        drain: set from outside to end: the job at hand stops at its next chunk and is given back.
+        drain: set from outside to end: jobs at hand stop at their next chunk and are given back.
+        jobs: at once, each in a thread; ``auto`` goes by the device of the runner.
         tracing: gets spans of the wait, of the job and of its stages, in the trace of the request.
     """
 
@@ -67,11 +72,13 @@ class Worker:
         *,
         lease_s: float,
         drain: Flag,
+        jobs: WorkerJobs = 1,
         tracing: Tracing = NO_TRACING,
     ) -> None:
         self._tracing = tracing
         self.name, self._table, self._files, self._store = name, table, files, store
         self._runner, self._lease_s, self._drain = runner, lease_s, drain
+        self._jobs = jobs
         self._presence = Presence(table.database, name, table.clock)
 
     def run(self) -> int:
@@ -84,12 +91,33 @@ class Worker:
         self._presence.tell("loading", self._runner.device)
         self._runner.load()
         load_s = time.perf_counter() - begun
-        log.info("models are loaded", device=self._runner.device, seconds=round(load_s, 3))
+        device = self._runner.device
+        slots = Slots(jobs_at_once(self._jobs, device), self.work, self._drain)
+        log.info(
+            "models are loaded", device=device, seconds=round(load_s, 3), jobs_at_once=slots.count
+        )
+        with slots:
+            self._take(slots, load_s)
+        if isinstance(slots.failure, StickyDeviceError):
+            log.error("the device is lost, this process ends", problem=str(slots.failure))
+            return 70
+        if slots.failure is not None:
+            raise slots.failure
+        return 0
+
+    def _take(self, slots: Slots, load_s: float) -> None:
+        """Take jobs as long as there is a place.
+
+        A job that is tried again without having taken a step forward runs alone: the ones beside
+        it would end with it once more, until all of them were given up.
+        """
         poll_s = SHORTEST_POLL_S
         while not self._drain.is_set():
             try:
                 self._presence.tell("ready", self._runner.device, load_s, every_s=5.0)
-                lease = self._table.claim(self.name, self._lease_s)
+                if not slots.wait(PLACE_S):
+                    continue
+                lease = self._table.claim(self.name, self._lease_s, alone=not slots.running)
             except DatabaseUnavailable as error:
                 log.warning("no job can be taken now", problem=str(error))
                 self._drain.wait(LONGEST_POLL_S)
@@ -99,12 +127,7 @@ class Worker:
                 poll_s = min(LONGEST_POLL_S, poll_s * 1.5)
                 continue
             poll_s = SHORTEST_POLL_S
-            try:
-                self.work(lease)
-            except StickyDeviceError as error:
-                log.error("the device is lost, this process ends", problem=str(error))
-                return 70
-        return 0
+            slots.start(lease, alone=lease.job.stalled > 1)
 
     def work(self, lease: Lease) -> None:
         """Run one job and write what came of it.
@@ -126,7 +149,7 @@ class Worker:
         with LeaseDesk(self._table, lease, self._lease_s, self._drain, self._tracing) as desk:
             try:
                 outcome = self._runner.run(self._task(lease), desk)
-                self._insist(lambda: self._table.finish(lease, outcome))
+                self._insist(lambda: self._table.finish(lease, outcome, desk.stages))
                 told.info("job is done")
             except Cancelled:
                 self._stopped(lease, desk.reason)
