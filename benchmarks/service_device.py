@@ -1,6 +1,7 @@
 """The service with its real engine: many requests of a second at the same moment; prints JSON.
 
-python -m benchmarks.service_device [--requests 100] [--rounds 3] [--workers 1] [--device auto]
+python -m benchmarks.service_device [--requests 100] [--rounds 3] [--workers 1]
+    [--worker-jobs auto] [--device auto]
 
 Starts ``autovoice serve`` with an empty data folder, sends every request at once, each over a
 connection of its own, and ends it. A request is all that its user waits for: the song is sent, its
@@ -63,6 +64,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--worker-jobs", default="auto", help="jobs at once in each")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--warm-up", type=int, default=8, help="requests before those that count")
     parser.add_argument("--no-separate", action="store_true")
@@ -71,13 +73,14 @@ def main(words: Sequence[str] | None = None) -> None:
     begin_s = time.perf_counter()
     with serving(
         ROOT / "src", patience_s=240.0, engine="real", workers=chosen.workers,
-        devices=[chosen.device], warm_up_s=[chosen.seconds],
+        worker_jobs=chosen.worker_jobs, devices=[chosen.device], warm_up_s=[chosen.seconds],
     ) as served:  # fmt: skip
         started_s = time.perf_counter() - begin_s
         found = asyncio.run(_measured(served, chosen))
         found["memory"] = _memory(served)
     command = " ".join(["python -m benchmarks.service_device", *(words or ())])
-    head = {"about": about(command), "workers": chosen.workers, "start_s": round(started_s, 1)}
+    head = {"about": about(command), "workers": chosen.workers,
+            "worker_jobs": chosen.worker_jobs, "start_s": round(started_s, 1)}  # fmt: skip
     print(json.dumps(head | found, indent=1))
 
 

@@ -66,10 +66,13 @@ class Crashes(RuleBasedStateMachine):
         assert is_new == (job.id not in self.accepted)
         self.accepted[job.id] = key or ""
 
-    @rule(target=leases, worker=st.sampled_from(["w1", "w2"]))
-    def claim(self, worker: str) -> Any:
-        lease = self.table.claim(worker, LEASE_S)
-        return multiple() if lease is None else lease
+    @rule(target=leases, worker=st.sampled_from(["w1", "w2"]), alone=st.booleans())
+    def claim(self, worker: str, alone: bool = True) -> Any:
+        lease = self.table.claim(worker, LEASE_S, alone=alone)
+        if lease is None:
+            return multiple()
+        assert alone or lease.job.stalled == 1
+        return lease
 
     @rule(lease=leases)
     def checkpoint(self, lease: Lease) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from server_desk import Clock, new_job
@@ -22,6 +23,7 @@ from autovoice.server.jobs.presence import present
 from autovoice.server.jobs.records import Outcome
 from autovoice.server.settings import load_settings
 from autovoice.server.work.flag import Flag
+from autovoice.server.work.real import EngineRunner
 from autovoice.server.work.runner import GPU_JOBS, Desk, StickyDeviceError, Task, jobs_at_once
 from autovoice.server.work.worker import Worker
 
@@ -303,3 +305,32 @@ def test_a_database_is_only_asked_by_one_thread_for_work(
     time.sleep(0.3)
     assert len(seen) == 1
     assert database.writable()
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "most"), [("cuda:0", "auto", GPU_JOBS), ("cuda:0", 3, 3), ("cpu", 4, 1)]
+)
+def test_what_may_come_at_once_is_warm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, wanted: int | str, most: int
+) -> None:
+    warmed: list[int] = []
+
+    class Paper:
+        batch_sizes: ClassVar[dict[int, int]] = {}
+
+        def __init__(self, *_: object) -> None:
+            self.device = device
+
+        def warm_up(self, _seconds: object, *, most: int) -> None:
+            warmed.append(most)
+
+        def speak(self, *_: object) -> None:
+            return None
+
+    monkeypatch.setattr("autovoice.engine.Engine", Paper)
+    monkeypatch.setattr("autovoice.weights.needed_by", lambda _what: ())
+    monkeypatch.setattr("autovoice.weights.pull", lambda _names: None)
+    settings = load_settings(None, {"worker_jobs": wanted}, default_dir=tmp_path)
+    runner = EngineRunner(settings, "auto", FileStore(tmp_path), lambda *_: pytest.fail("no check"))
+    runner.load()
+    assert (warmed, runner.device) == ([most], device)
