@@ -20,8 +20,8 @@ def test_sessions_side_by_side_are_measured(tmp_path: Path) -> None:
     sound = live.melody(1.0)
     assert 0.05 < abs(sound).max() < 1
     options = {"semitones": 0, "context_ms": 300, "lookahead_ms": 20}
-    found = live.measure(engine, sound, 2, voice(), chunk_ms=200, **options)  # type: ignore[arg-type]
-    assert (found["sessions"], found["chunks"]) == (2, 8)
+    found = live.measure(engine, sound, 2, voice(), 0.2, chunk_ms=200, **options)  # type: ignore[arg-type]
+    assert (found["streams"], found["chunks"], found["everything"]["chunks"]) == (2, 6, 8)
     assert 0 < found["chunk_latency_p50_ms"] <= found["chunk_latency_p99_ms"]
     assert found["algorithmic_ms"] == pytest.approx(222.7, abs=0.1)
     assert found["underruns"] == 0
