@@ -106,12 +106,16 @@ def decoder() -> One:
     """What the decoder's subprocess says, should damage have made it say anything."""
     from autovoice.errors import AutoVoiceError
     from autovoice.io import guard
+    from autovoice.io.spare import Spares
 
     module: Any = guard
     module.threading = SimpleNamespace(Timer=_NoTimer)
+    module.SPARES = Spares(most=0)  # no process is started ahead for one that is none
 
     def one(data: bytes) -> None:
-        process = SimpleNamespace(stdout=io.BytesIO(data), wait=lambda: 1, kill=lambda: None)
+        process = SimpleNamespace(
+            stdin=None, stdout=io.BytesIO(data), wait=lambda: 1, kill=lambda: None
+        )
         module._start = lambda *_: process
         limits = guard.Limits(max_seconds=1.0)
         with (

@@ -56,7 +56,7 @@ FOUND: list[tuple[str, bytes]] = [
 
 @pytest.fixture
 def one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> fuzz_heads.One:
-    for name in ("_start", "threading"):  # which the target puts stand-ins for
+    for name in ("_start", "threading", "SPARES"):  # which the target puts stand-ins for
         monkeypatch.setattr(guard, name, getattr(guard, name))
     return fuzz_heads.TARGETS[request.param]()
 
