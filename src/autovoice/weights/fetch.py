@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -113,12 +114,11 @@ class PipDownloader:
 def _largest_bytes(folder: Path) -> int:
     """Return the size of the largest file below ``folder``: the wheel in the making."""
     largest = 0
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file():
-                largest = max(largest, path.stat().st_size)
-        except OSError:  # pip has moved it meanwhile
-            continue
+    # os.walk passes over folders that are gone by the time it comes there; rglob does not.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # pip has moved it meanwhile
+                largest = max(largest, Path(place, name).stat().st_size)
     return largest
 
 
