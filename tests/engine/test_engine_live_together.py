@@ -83,7 +83,7 @@ def louder(window: Asked) -> Asked:
 
 
 def rows(singer: LiveSinger, windows: list[Asked]) -> list[Sung]:
-    return singer.tried(lambda: singer._run([(window, PLAN, True) for window in windows]))
+    return singer.tried(lambda: singer._run([(window, PLAN) for window in windows]))
 
 
 def apart(made: FloatArray, wanted: FloatArray) -> float:
@@ -193,9 +193,9 @@ def test_windows_have_one_length_from_the_first_chunk_on(
     plans = set()
     sing = singer.sing
 
-    def noted(window: Asked, plan: Plan, *, steady: bool) -> Any:
-        plans.add((plan, steady, len(window.sound)))
-        return sing(window, plan, steady=steady)
+    def noted(window: Asked, plan: Plan) -> Any:
+        plans.add((plan, len(window.sound)))
+        return sing(window, plan)
 
     monkeypatch.setattr(singer, "sing", noted)
     made_of = engine(tmp_path, live=lambda *_: singer)
@@ -205,7 +205,8 @@ def test_windows_have_one_length_from_the_first_chunk_on(
         for at in range(0, len(sound), live.options.chunk_samples):
             live.convert(sound[at : at + live.options.chunk_samples])
     assert len(plans) == 1
-    assert next(iter(plans))[1]
+    plan, length = next(iter(plans))
+    assert length == plan.samples >= 0.3 * 24_000  # all of ``context_ms`` in the first one too
 
 
 def test_sessions_share_passes_and_do_not_mix(tmp_path: Path, singer: LiveSinger) -> None:

@@ -96,27 +96,19 @@ class Converter(NetworkStage):
         octaves = np.ceil(np.log2(np.maximum(f0_hz, HIGHEST_F0_HZ) / HIGHEST_F0_HZ))
         return (f0_hz / 2.0**octaves).astype(np.float32), energy_curve(energy, 2 * frames)
 
-    def words(
-        self,
-        planes: torch.Tensor,
-        frames: int,
-        adapter: Mapping[str, Any],
-        *,
-        captured: bool = True,
-    ) -> torch.Tensor:
+    def words(self, planes: torch.Tensor, frames: int, adapter: Mapping[str, Any]) -> torch.Tensor:
         """Adapt what the recogniser said on the device; called from inside of a turn.
 
         Args:
             planes: ``[B, L, F, D]``, of ``CONTENT_LAYERS``.
             frames: of the result.
             adapter: what training added to the voice.
-            captured: through a graph, where the length comes again. Default on.
 
         Shape: ``[B, 512, frames]``.
         """
         with torch.inference_mode(mode=False):
             self.adapted.wear(adapter)
-        return self._adapt(planes.transpose(2, 3).flatten(1, 2), frames, captured=captured)
+        return self._adapt(planes.transpose(2, 3).flatten(1, 2), frames)
 
     def _run(self, pieces: Sequence[_Piece]) -> list[FloatArray]:
         """Adapt pieces of one shape and adapter in one pass, each to ``[512, frames]``."""
@@ -126,11 +118,11 @@ class Converter(NetworkStage):
         asr: FloatArray = self._adapt(features, pieces[0].frames).cpu().numpy()
         return list(asr)
 
-    def _adapt(self, features: torch.Tensor, frames: int, *, captured: bool = True) -> torch.Tensor:
+    def _adapt(self, features: torch.Tensor, frames: int) -> torch.Tensor:
         """Run the adapter over ``[B, L D, F]``."""
 
         def work(content: torch.Tensor) -> torch.Tensor:
             made: torch.Tensor = self.adapter(content.to(self.adapter.inward.weight.dtype), frames)
             return made.float()
 
-        return self.graphs(f"adapt {frames}", work, features) if captured else work(features)
+        return self.graphs(f"adapt {frames}", work, features)

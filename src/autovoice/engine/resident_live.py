@@ -135,17 +135,16 @@ class LiveSinger(NetworkStage):
         weakref.finalize(stream, self._free.append, stream.slot).atexit = False
         return stream
 
-    def sing(self, window: Asked, plan: Plan, *, steady: bool) -> Sung:
+    def sing(self, window: Asked, plan: Plan) -> Sung:
         """Sing a window.
 
         Args:
             window: of ``plan.samples``.
             plan: where in it what is.
-            steady: whether windows of this plan come again and again: then they are worth a graph.
         """
         adapter = id(window.adapter) if window.adapter else None
-        key, seconds = (plan, steady, adapter), plan.samples / SAMPLE_RATE_HZ
-        return self.batched(self._run, (window, plan, steady), key=key, seconds=seconds)
+        key, seconds = (plan, adapter), plan.samples / SAMPLE_RATE_HZ
+        return self.batched(self._run, (window, plan), key=key, seconds=seconds)
 
     def rehearse(self, window: Asked, plan: Plan, most: int) -> None:
         """Sing a window of a stream that nobody hears in every size of batch, the largest first.
@@ -159,17 +158,17 @@ class LiveSinger(NetworkStage):
         """
         size = 1 << (min(most, MAX_BATCH).bit_length() - 1)
         while size:
-            batch = [(window, plan, True)] * size
+            batch = [(window, plan)] * size
             for _ in range(CAPTURE_AT):
                 self.guarded(partial(self._run, batch))
             size //= 2
 
-    def _run(self, items: Sequence[tuple[Asked, Plan, bool]]) -> list[Sung]:
+    def _run(self, items: Sequence[tuple[Asked, Plan]]) -> list[Sung]:
         """Sing windows of one plan and adapter in one pass."""
-        windows, (_, plan, steady) = [window for window, _, _ in items], items[0]
+        windows, (_, plan) = [window for window, _ in items], items[0]
         sound, noise, style, numbers, anchor, slots = self._up(windows, plan)
         state = self._state(slots, numbers[4:5].T)
-        work = partial(self._sung, plan, windows[0].adapter, steady)
+        work = partial(self._sung, plan, windows[0].adapter)
         made, phase, pitch_hz, totals, state = work(sound, noise, style, numbers, anchor, state)
         self._keep(slots, state)
         samples, cycles, f0_hz, told = fetched(made, phase, pitch_hz, totals)
@@ -209,20 +208,16 @@ class LiveSinger(NetworkStage):
         )
         return (*made[:3], made[3].view(-1, len(windows)), *made[4:])
 
-    def _sung(
-        self, plan: Plan, adapter: Mapping[str, Any], steady: bool, *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
+    def _sung(self, plan: Plan, adapter: Mapping[str, Any], *tensors: Tensor) -> tuple[Tensor, ...]:
         """Hear, convert and sing a batch."""
         sound, noise, style, numbers, anchor, state = tensors
         gain = numbers[0][:, None].contiguous()
-        at_16k, pitch_hz, energy, active = self.hearing.windows(sound, gain, captured=steady)
-        planes = self.encoder.planes(at_16k, captured=steady)
-        asr = self.converter.words(planes, plan.frames, adapter, captured=steady)
+        at_16k, pitch_hz, energy, active = self.hearing.windows(sound, gain)
+        planes = self.encoder.planes(at_16k)
+        asr = self.converter.words(planes, plan.frames, adapter)
         self.vocoder.wear(adapter)
         given = (sound, noise, style, numbers, anchor, state, pitch_hz, energy, active, asr)
         work: Callable[..., tuple[Tensor, ...]] = partial(_sing, self.vocoder, plan)
-        if not steady:
-            return work(*given)
         return self.graphs.several(("sing", plan), work, *given)
 
     def _state(self, slots: Tensor, fresh: Tensor) -> Tensor:

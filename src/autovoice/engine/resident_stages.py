@@ -120,7 +120,7 @@ class LiveSinger(Protocol):
     def open(self) -> Any:
         """Return what is kept of a session, which ``sing`` takes with each of its windows."""
 
-    def sing(self, window: Any, plan: Any, *, steady: bool) -> Any:
+    def sing(self, window: Any, plan: Any) -> Any:
         """Sing a window; see ``resident_live``."""
 
     def rehearse(self, window: Any, plan: Any, most: int) -> None:

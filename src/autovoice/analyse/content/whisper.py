@@ -99,16 +99,15 @@ class ContentEncoder(NetworkStage):
         """The longest stretch that goes through in one window."""
         return self._window * FRAME_SAMPLES
 
-    def planes(self, cuts: torch.Tensor, *, captured: bool = True) -> torch.Tensor:
+    def planes(self, cuts: torch.Tensor) -> torch.Tensor:
         """Encode stretches that are on the device; called from inside of a turn.
 
         Args:
             cuts: ``[B, T]`` at 16 kHz, T up to ``most_samples``.
-            captured: through a graph, where the length comes again. Default on.
 
         Shape: ``[B, L, ceil(T / 320), 512]``.
         """
-        return self.graphs("encode", self._planes, cuts) if captured else self._planes(cuts)
+        return self.graphs("encode", self._planes, cuts)
 
     def _peak(self, cut: FloatArray) -> float:
         """Return the log10 power of the loudest band of a stretch."""

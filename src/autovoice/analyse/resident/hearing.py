@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,6 @@ from autovoice.analyse.resident.pitch import finish, levelled
 from autovoice.errors import InputError
 from autovoice.io.resample import resampled_length
 from autovoice.nn import mel24k, swift_f0
-from autovoice.nn.graphs import Works
 from autovoice.nn.lanes import Lanes
 from autovoice.nn.polyphase import can_resample, resampled
 from autovoice.nn.stage import NetworkStage
@@ -120,21 +119,18 @@ class Hearing(NetworkStage):
             float(gain[0]),
         )
 
-    def windows(
-        self, at_24k: Tensor, gain: Tensor, *, captured: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def windows(self, at_24k: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Hear sound that is on the device; called from inside of a turn.
 
         Args:
             at_24k: ``[B, T]``, T a multiple of 600.
             gain: ``[B, 1]``, by which the energy is that of a louder sound.
-            captured: through a graph, where the length comes again. Default on.
 
         Returns:
             ``[B, T * 2 / 3]`` at 16 kHz, F0 every 8 ms, energy and activity of 80 frames/s.
         """
-        run = self.graphs.several if captured else _at_once
-        at_16k, f0_hz, energy, active = run("window", self._window, at_24k, gain)
+        heard = self.graphs.several("window", self._window, at_24k, gain)
+        at_16k, f0_hz, energy, active = heard
         return at_16k, f0_hz, energy, active
 
     def _window(self, at_24k: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
@@ -187,10 +183,6 @@ class Hearing(NetworkStage):
         f0_hz, confidence = self._followed(at_16k)
         beside.join(0)
         return at_16k, at_24k, f0_hz, confidence, energy, activity(level_db, f0_hz), gain
-
-
-def _at_once(_name: Hashable, work: Works, *tensors: Tensor) -> tuple[Tensor, ...]:
-    return work(*tensors)
 
 
 def _cut(sound: Tensor, ends: Tensor) -> Tensor:

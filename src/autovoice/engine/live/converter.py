@@ -137,7 +137,7 @@ class LiveConverter:
         heard, noise = self._history.latest(frames * FRAME_SAMPLES)
         start = len(heard) - self.look - count
         settled = slice(start, start + count)
-        return Window(heard, noise, settled, gain, self._cycles, frames == self._longest)
+        return Window(heard, noise, settled, gain, self._cycles)
 
     def _balanced(self, window: Window, sung: Sung) -> FloatArray:
         """Return what the decoder made, as loud as the source."""

@@ -37,7 +37,6 @@ class Window:
         settled: the samples that this window is asked for; may begin before the first.
         gain: that brings the source to the networks' level.
         cycles: the phase at ``settled.start`` in turns; None where no harmonics go on.
-        full: whether windows get no longer than this.
     """
 
     samples: FloatArray
@@ -45,7 +44,6 @@ class Window:
     settled: slice
     gain: float
     cycles: float | None
-    full: bool
 
     @property
     def new(self) -> int:
@@ -125,7 +123,7 @@ class Windows:
     def _together(self, singer: LiveSinger, window: Window, speaker: Speaker) -> Sung:
         """Sing it in one pass with whatever windows of other sessions wait then."""
         asked, plan = self._asked(singer, window, speaker)
-        made = singer.sing(asked, plan, steady=window.full)
+        made = singer.sing(asked, plan)
         self._sung_s, self._heard_s = made.sung_s, made.heard_s
         self._shift.add(made.pitch_hz, made.pitch_hop_s, speaker)
         first = window.settled.stop - plan.before
