@@ -88,7 +88,13 @@ class SmallTeacher:
 
 
 def build(
-    data: Path, device: str, frames: int, limit: int | None, resume: Path | None
+    data: Path,
+    device: str,
+    frames: int,
+    limit: int | None,
+    resume: Path | None,
+    *,
+    noisy_weight: float = 1.0,
 ) -> tuple[Networks, Corpus, SmallTeacher, nn.Module]:
     """Stand for ``setup.build``; what is not trained is the same whatever the seed of the run."""
     with torch.random.fork_rng():
@@ -96,4 +102,4 @@ def build(
         teacher, nets = SmallTeacher(frames), SmallNetworks()
     if resume is not None:
         setup.restore(nets, resume)
-    return nets, Corpus(data, device, limit), teacher, NoPitchLoss()
+    return nets, Corpus(data, device, limit, noisy_weight=noisy_weight), teacher, NoPitchLoss()

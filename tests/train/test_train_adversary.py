@@ -9,6 +9,7 @@ import torch
 
 from autovoice.nn.mel24k import Mel24k
 from autovoice.train.adversary import Adversary
+from autovoice.train.clean_sound import CleanSound
 from autovoice.train.steps import Made
 
 
@@ -41,3 +42,38 @@ def test_the_verdict_reaches_what_was_made() -> None:
     (losses["adversarial"] + losses["features"]).backward()
     assert sound.grad is not None
     assert 0 < (sound.grad.abs().sum(1) > 0).sum() <= 2
+
+
+def test_critics_of_sound_go_by_clean_sound_where_there_is_some() -> None:
+    """Made and real sound alike up to 4 kHz; only the clean one has anything above."""
+    torch.manual_seed(0)
+    adversary = _adversary(0)
+    wide = 0.1 * torch.randn(2, 9_600)
+    real = Made(wide, wide, torch.full((2,), 4_000.0))
+    false, true = adversary._heard(real, None)
+    assert torch.equal(false, true)
+    false, true = adversary._heard(real, CleanSound(2 * wide, torch.full((2,), 12_000.0)))
+    assert torch.allclose(2 * false, true)
+    spectrum = torch.fft.rfft(false).abs()
+    assert spectrum[:, 2_400:4_400].mean() > 0.5 * spectrum[:, :1_600].mean()  # 6 to 11 kHz
+
+
+def test_features_are_those_of_the_item_itself() -> None:
+    torch.manual_seed(0)
+    sound = 0.1 * torch.randn(2, 9_600)
+    clean = CleanSound(0.1 * torch.randn(2, 9_600), torch.full((2,), 12_000.0))
+    made = Made(sound.clone().requires_grad_(), sound, torch.full((2,), 8_000.0))
+    losses = _adversary(0).judge(made, matched=True, teach=True, clean=clean)
+    assert set(losses) == {"critic", "adversarial", "features"}
+    assert float(losses["features"].detach()) < 1e-6
+    losses["adversarial"].backward()
+    assert made.made.grad is not None
+    assert made.made.grad.abs().sum() > 0
+
+
+def test_critics_that_learn_alone_learn() -> None:
+    torch.manual_seed(0)
+    adversary = _adversary(0)
+    made = Made(0.1 * torch.randn(2, 9_600), torch.zeros(2, 9_600), torch.full((2,), 12_000.0))
+    first, *_, last = [float(adversary.learn(made)["critic"]) for _ in range(8)]
+    assert last < first

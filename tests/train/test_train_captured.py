@@ -39,20 +39,28 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
     options = Options(
         folder, Path(tmp_path_factory.mktemp("out")), phase="joint", seconds=float("inf"), steps=1,
         judge_steps=1, batch=2, frames=16, device="cpu", precision="off", stock=1, critic_frames=8,
-        weights=weights, moves=Moves(octave_share=0.5), keep_state=False,
+        weights=weights, moves=Moves(octave_share=0.5), keep_state=False, critics_alone=0,
+        clean_critics=True,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "build", small_networks.build)
         yield loop.run(options)
 
 
-@pytest.mark.parametrize("kind", ["teacher", "real", "cross+", "cross-", "sung+", "sung-"])
+KINDS = ["teacher", "critics", "real", "cross+", "cross-", "sung+", "sung-"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_step_of_any_kind_can_be_captured(
     trained: Trainer, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crops = trained.corpus.draw(2, 600 * 16, np.random.default_rng(5))
     batch = trained.teacher.sample(2, torch.Generator().manual_seed(5))
-    inputs = {"teacher": [batch], "sung": [batch, crops]}.get(kind.rstrip("+-"), [crops])
+    clean = trained._clean()
+    assert clean[0].audio.shape == crops.audio.shape
+    inputs = {
+        "teacher": [batch], "sung": [batch, crops, *clean],
+    }.get(kind.rstrip("+-"), [crops, *clean])  # fmt: skip
     assert trained.adversary is not None
     # On the CPU AdamW counts its steps on the host; on a GPU it is told to be capturable.
     monkeypatch.setattr(trained.adversary.optimiser, "step", lambda: None)

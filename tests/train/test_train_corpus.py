@@ -43,6 +43,24 @@ def test_clips_voices_and_weights(corpus: Corpus) -> None:
     assert corpus.median_hz[0] == pytest.approx(float(np.median(low)), rel=1e-3)
 
 
+def test_clips_of_noisy_rooms_can_weigh_less(tmp_path: Path) -> None:
+    made_corpus.write_corpus(tmp_path)
+    quieter = Corpus(tmp_path, "cpu", noisy_weight=0.25)
+    assert quieter.weight[0] == pytest.approx(10 * quieter.weight[2])
+    assert np.array_equal(quieter.clean_weight, quieter.weight)  # nobody is known to be clean
+
+
+def test_clean_speakers_are_found(tmp_path: Path) -> None:
+    made_corpus.write_corpus(tmp_path)
+    table = dict(np.load(tmp_path / "corpus.npz"))
+    table["speakers"] = np.array(["so_1", "libritts_2", "libri_3", "tsp_MD"])
+    np.savez(tmp_path / "corpus.npz", **table)
+    corpus = Corpus(tmp_path, "cpu")
+    assert corpus.clean_weight == pytest.approx([0.0, 0.5, 0.0, 0.5])
+    drawn = _draw(corpus, batch=64, clean=True)
+    assert set(corpus.speakers[drawn.speaker.numpy()]) == {"libritts_2", "tsp_MD"}
+
+
 def test_shapes(corpus: Corpus) -> None:
     crops = _draw(corpus, batch=3, reference_samples=9_000)
     assert crops.audio.shape == (3, 12_000)

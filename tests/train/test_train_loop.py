@@ -17,7 +17,7 @@ from autovoice.train.adversary import Adversary
 from autovoice.train.networks import Networks
 from autovoice.train.options import Moves, Options
 from autovoice.train.steps import move_pitch
-from autovoice.train.trainer import CRITICS_ALONE, Trainer
+from autovoice.train.trainer import Trainer
 
 pytestmark = pytest.mark.e2e
 FROZEN_LOSSES = {
@@ -115,13 +115,14 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
     before = _state(trainer.nets)
     assert all(torch.equal(before[name], value) for name, value in saved.items())
     assert trainer.adversary is not None
-    assert trainer.begin_step == CRITICS_ALONE
+    assert trainer.begin_step == joint.critics_alone
     critic = trainer.adversary.sound.all[0].last.bias.clone()
     voice = trainer.adversary.voice.real.bias.clone()
     trainer._iteration(0.5)  # the critics learn alone
     assert _moved(trainer.nets, before, "decoder") == 0
     assert "norm" not in trainer.sums
-    trainer.step = CRITICS_ALONE
+    trainer.step = joint.critics_alone
+    trainer.sums.clear()
     trainer._set_rate(0.5)
     trainer._iteration(0.5)
     assert set(trainer.sums) == FROZEN_LOSSES - {"mel_synthetic"} | {

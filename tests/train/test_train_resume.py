@@ -15,7 +15,7 @@ import pytest
 import small_networks
 import torch
 
-from autovoice.train import checkpoint, loop, trainer
+from autovoice.train import checkpoint, loop
 from autovoice.train.options import Options
 from autovoice.train.trainer import Trainer
 
@@ -26,7 +26,6 @@ def _small() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "build", small_networks.build)
-        patch.setattr(trainer, "CRITICS_ALONE", 1)
         yield
     torch.set_num_threads(threads)
 
@@ -39,7 +38,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
     return Options(
         folder, tmp_path_factory.mktemp("first"), phase="joint", seconds=float("inf"), steps=6,
         judge_steps=2, batch=2, frames=16, device="cpu", precision="off", learning_rate=1e-3,
-        stock=1, critic_frames=8, report_every=1, resume=None,
+        stock=1, critic_frames=8, critics_alone=1, report_every=1, resume=None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import small_networks
 import torch
 
 from autovoice.cli.main import main
-from autovoice.train import checkpoint, loop, trainer
+from autovoice.train import checkpoint, loop
 from autovoice.train.trainer import Trainer
 
 STEPS = 200
@@ -159,10 +159,9 @@ def test_a_resumed_run_goes_on(
 def test_the_decoder_joins(
     toy: tuple[Path, Gradients], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "CRITICS_ALONE", 1)
     gradients = Gradients(monkeypatch)
-    small = [word for text in ("batch=2", "frames=16", "compile=false", "precision=off")
-             for word in ("--set", text)]  # fmt: skip
+    settings = "batch=2", "frames=16", "critics_alone=1", "compile=false", "precision=off"
+    small = [word for text in settings for word in ("--set", text)]
     words = ("--steps", 4, "--resume", toy[0], *small)
     assert train(data, tmp_path, *words, config="joint") == 0
     assert gradients.finite

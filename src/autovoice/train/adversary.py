@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autovoice.train import checkpoint
+from autovoice.train.clean_sound import CleanSound
 from autovoice.train.discriminators import Discriminators, VoiceCritic
 from autovoice.train.losses import (
     adversarial_loss,
@@ -65,18 +66,21 @@ class Adversary:
     def _named(self) -> dict[str, torch.nn.Module]:
         return {"sound": self.sound, "voice": self.voice}
 
-    def judge(self, made: Made, *, matched: bool, teach: bool) -> Losses:
+    def judge(
+        self, made: Made, *, matched: bool, teach: bool, clean: CleanSound | None = None
+    ) -> Losses:
         """Return what the critics hold against a step's sound; let them learn from it first.
 
         Args:
             made: what was decoded and what is real.
             matched: the real sound is what the made one should have been, sample by sample.
             teach: let the critics learn.
+            clean: real sound of the same shape that the critics of sound go by instead, up to its
+                band: what is made has to sound so there too, whatever its own recording holds.
+                ``features`` are still those of the real sound.
         """
-        false, true = self._segments(
-            limit_band(made.made, made.band_hz), limit_band(made.real, made.band_hz)
-        )
         losses: Losses = {}
+        false, true = self._heard(made, clean)
         if teach:
             losses["critic"] = self._teach(made, true, false.detach())
         with self.precision():
@@ -85,10 +89,23 @@ class Adversary:
             if made.wanted is not None:
                 losses["match"] = match_loss(self.voice(self.mel(made.made), made.wanted), 1.0)
             if matched:
+                if clean is not None:
+                    false, true = self._heard(made, None)
+                    verdict = self.sound(false)
                 with torch.no_grad():
                     reference = self.sound(true)
                 losses["features"] = feature_loss(reference, verdict)
         return losses
+
+    def learn(self, made: Made, clean: CleanSound | None = None) -> Losses:
+        """Let the critics learn, as :meth:`judge` does, and ask them for no verdict."""
+        false, true = self._heard(made, clean)
+        return {"critic": self._teach(made, true.detach(), false.detach())}
+
+    def _heard(self, made: Made, clean: CleanSound | None) -> tuple[Tensor, Tensor]:
+        """Return what was made and what is real, as far as both have sound."""
+        real, band_hz = (made.real, made.band_hz) if clean is None else (clean.audio, clean.band_hz)
+        return self._segments(limit_band(made.made, band_hz), limit_band(real, band_hz))
 
     def _segments(self, false: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
         """Cut both at the same random place of each item."""

@@ -103,6 +103,9 @@ class BaseTraining(BaseModel):
     graphs: bool = False
     stock: Annotated[int, Field(ge=0)] = 0
     critic_frames: Annotated[int, Field(ge=0)] = 0
+    critics_alone: Annotated[int, Field(ge=0)] = 120
+    clean_critics: bool = False
+    noisy_weight: Share = 1.0
     unmatched_share: Share = 0.8
     stock_renew: Annotated[int, Field(ge=0)] = 32
     total_seconds: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None

@@ -28,6 +28,8 @@ _LEAST_REFERENCE = 36_000
 # Weight of a clip by its speaker's name: clean recordings over noisy rooms.
 _WEIGHTS = {"libri_": 1.0, "libritts": 4.0, "tsp": 0.6, "so_": 0.4, "festvox": 0.6}
 _NOISY, _NOISY_CLIPS = "so_", 3
+# Recorded in quiet rooms at 24 kHz and more.
+_CLEAN = ("libritts", "tsp")
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
@@ -96,7 +98,9 @@ def sent(values: NDArray[np.float64], device: str) -> Tensor:
 class Corpus:
     """Every clip in one long half-precision signal on the device."""
 
-    def __init__(self, folder: Path, device: str, limit: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, device: str, limit: int | None = None, *, noisy_weight: float = 1.0
+    ) -> None:
         table = np.load(folder / "corpus.npz")
         names = table["names"][:limit]
         with zipfile.ZipFile(folder / "corpus.zip") as archive:
@@ -136,9 +140,13 @@ class Corpus:
         # However many clips of a speaker in a noisy room there are, they weigh as these few do.
         counts = np.array([len(self.by_speaker[i]) for i in self.speaker])
         noisy = np.array([str(label).startswith(_NOISY) for label in labels])
-        weight = np.where(noisy, np.minimum(1.0, _NOISY_CLIPS / counts), 1.0) * np.array(weight)
+        rooms = noisy_weight * np.minimum(1.0, _NOISY_CLIPS / counts)
+        weight = np.where(noisy, rooms, 1.0) * np.array(weight)
         self.weight = weight * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
         self.weight /= self.weight.sum()
+        # As long as it is, a clip of a clean speaker is heard; where there is none, all are.
+        clean = self.lengths * np.array([str(label).startswith(_CLEAN) for label in labels])
+        self.clean_weight = clean / clean.sum() if clean.any() else self.weight
         log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
                  self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
 
@@ -152,6 +160,7 @@ class Corpus:
         varied: float = 0.5,
         choices: tuple[float, ...] = (),
         reference_samples: int = REFERENCE_SAMPLES,
+        clean: bool = False,
     ) -> Crops:
         """Cut a batch; a share ``varied`` is played at another speed, as if by another voice.
 
@@ -163,8 +172,10 @@ class Corpus:
             varied: share of items that are not played at speed 1.
             choices: speeds to choose from, instead of the two above.
             reference_samples: length of the reference.
+            clean: of clean speakers only.
         """
-        clip = rng.choice(len(self.lengths), batch, p=self.weight)
+        weight = self.clean_weight if clean else self.weight
+        clip = rng.choice(len(self.lengths), batch, p=weight)
         speed = np.exp(rng.uniform(np.log(speeds[0]), np.log(speeds[1]), batch))
         speed = np.where(rng.random(batch) < varied, speed, 1.0)
         if choices:

@@ -64,7 +64,12 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
     started = time.monotonic()
     folder = options.out if ranks.first else options.out / f"process-{ranks.rank}"
     nets, corpus, teacher, pitch = build(
-        options.data, options.device, options.frames, options.limit, options.resume
+        options.data,
+        options.device,
+        options.frames,
+        options.limit,
+        options.resume,
+        noisy_weight=options.noisy_weight,
     )
     if options.compile and options.device.startswith("cuda"):
         from autovoice.train.fused_activation import fuse  # only here: Triton wants a GPU
@@ -170,6 +175,7 @@ def main() -> None:
         parser.add_argument(name, type=int)
     parser.add_argument("--precision", choices=["bfloat16", "off"], default="bfloat16")
     parser.add_argument("--compile", action="store_true", help="fused kernels (CUDA only)")
+    parser.add_argument("--clean-critics", action="store_true", help="see train/clean_sound.py")
     parser.add_argument("--graphs", action="store_true", help="replay steps as CUDA graphs")
     parser.add_argument("--total-seconds", type=float, help="of all calls that are one training")
     parser.add_argument("--no-state", dest="keep_state", action="store_false")

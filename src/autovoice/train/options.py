@@ -71,6 +71,11 @@ class Options:
         weights: of the losses, by name.
         stock: batches of the teacher that are kept and drawn from again; 0 makes each anew.
         critic_frames: 25 ms frames of each item that the critics of sound hear; 0 for all.
+        critics_alone: steps in which new critics learn alone: until then their verdict is noise.
+        clean_critics: what the critics of sound hear as real is clean (``clean_sound.py``), and
+            not what each item was cut from.
+        noisy_weight: how often clips of noisy rooms are drawn, against what their source's weight
+            says.
         unmatched_share: of the adversarial weight where the true sound is not known; there the
             verdict on its own says less.
         stock_renew: draws after which the oldest batch of the stock is made anew; 0 for never.
@@ -109,6 +114,9 @@ class Options:
     report_every: int = 50
     stock: int = 0
     critic_frames: int = 0
+    critics_alone: int = 120
+    clean_critics: bool = False
+    noisy_weight: float = 1.0
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     unmatched_share: float = 0.8
     stock_renew: int = 32

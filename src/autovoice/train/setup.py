@@ -68,7 +68,13 @@ def restore(nets: Networks, folder: Path) -> None:
 
 
 def build(
-    data: Path, device: str, frames: int, limit: int | None, resume: Path | None
+    data: Path,
+    device: str,
+    frames: int,
+    limit: int | None,
+    resume: Path | None,
+    *,
+    noisy_weight: float = 1.0,
 ) -> tuple[Networks, Corpus, SyntheticPairs, PitchLoss]:
     """Build networks, corpus and teacher from the files in ``data``.
 
@@ -101,4 +107,4 @@ def build(
         load_bank(data / "phonemes.npz"), options,
     )  # fmt: skip
     pitch = PitchLoss(_tensors(data, "swift-f0")).to(device)
-    return nets.to(device), Corpus(data, device, limit), teacher, pitch
+    return nets.to(device), Corpus(data, device, limit, noisy_weight=noisy_weight), teacher, pitch

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from autovoice.errors import InputError
 from autovoice.train import checkpoint, schedule, state
 from autovoice.train.adversary import Adversary
+from autovoice.train.clean_sound import CleanSound, draw_clean
 from autovoice.train.colour import paint, random_colour
 from autovoice.train.corpus import Corpus, Crops
 from autovoice.train.graphs import GraphedStep, Step
@@ -41,8 +42,6 @@ from autovoice.train.stock import Stock
 from autovoice.train.synthetic import SyntheticBatch, SyntheticPairs
 
 log = logging.getLogger(__name__)
-# Steps in which new discriminators learn alone: until then their verdict is noise.
-CRITICS_ALONE = 120
 # Critics learn within a captured step, each process its own, and meet so often.
 CRITICS_MEET = 10
 
@@ -106,6 +105,7 @@ class Trainer:
             "cross-": partial(self._cross, teach=False),
             "sung+": partial(self._sung, teach=True),
             "sung-": partial(self._sung, teach=False),
+            "critics": self._critics,
         }
         self.graphed: dict[str, Step] = {}
         self.pool: Any = None
@@ -137,7 +137,7 @@ class Trainer:
             KeyboardInterrupt: somebody stopped it; what was reached is saved.
         """
         begin = self.elapsed
-        alone = CRITICS_ALONE if self.adversary and self.adversary.fresh else 0
+        alone = self.options.critics_alone if self.adversary and self.adversary.fresh else 0
         self.begin_step = self.step + alone
         if self.adversary is not None:
             self.ranks.average(p.data for p in self.adversary.parameters)
@@ -181,15 +181,17 @@ class Trainer:
             with part("teacher"):
                 batch = self.teacher.sample(options.batch, self.chance)
             self._do("teacher", batch)
-        self._do("real", self._draw())
+        if self.step < self.begin_step:
+            self._do("critics", self._draw(), *self._clean())
+            return
+        self._do("real", self._draw(), *self._clean())
         if options.resume is not None or done > 0.2:
-            self._do(self._turn("cross"), self._draw())
+            self._do(self._turn("cross"), self._draw(), *self._clean())
         if self.joint and self.step % options.sung_every == 0:
             with part("teacher"):
                 batch = self.teacher.sample(options.batch, self.chance)
-            self._do(self._turn("sung"), batch, self._draw())
-        if self.step >= self.begin_step:
-            self._improve()
+            self._do(self._turn("sung"), batch, self._draw(), *self._clean())
+        self._improve()
         with part("zero gradients"):
             # In place: a CUDA graph writes to the gradients that it was captured with.
             self.optimiser.zero_grad(set_to_none=False)
@@ -241,28 +243,39 @@ class Trainer:
             losses = teacher_step(self.nets, batch, self.distance, self.chance)
         return self._descent(losses, self.weights)
 
-    def _real(self, crops: Crops) -> Losses:
+    def _critics(self, crops: Crops, clean: CleanSound | None = None) -> Losses:
+        """Let the critics learn alone, from conversions."""
+        with torch.no_grad(), self.autocast():
+            _, made = cross_step(self.nets, crops, self.judges, self.chance)
+        assert self.adversary is not None  # noqa: S101
+        return self.adversary.learn(made, clean)
+
+    def _real(self, crops: Crops, clean: CleanSound | None = None) -> Losses:
         with self.autocast():
             losses, made = real_step(self.nets, crops, self.distance, self.judges, self.chance)
         if self.adversary is not None:
             with self.profile.part("critics"):
-                losses |= self.adversary.judge(made, matched=True, teach=True)
+                losses |= self.adversary.judge(made, matched=True, teach=True, clean=clean)
         return self._descent(losses, self.weights)
 
-    def _cross(self, crops: Crops, *, teach: bool) -> Losses:
+    def _cross(self, crops: Crops, clean: CleanSound | None = None, *, teach: bool) -> Losses:
         with self.autocast():
             losses, made = cross_step(self.nets, crops, self.judges, self.chance)
-        return self._conversion(losses, made, teach)
+        return self._conversion(losses, made, clean, teach)
 
-    def _sung(self, batch: SyntheticBatch, crops: Crops, *, teach: bool) -> Losses:
+    def _sung(
+        self, batch: SyntheticBatch, crops: Crops, clean: CleanSound | None = None, *, teach: bool
+    ) -> Losses:
         with self.autocast():
             losses, made = sung_step(self.nets, batch, crops, self.judges, self.chance)
-        return self._conversion(losses, made, teach)
+        return self._conversion(losses, made, clean, teach)
 
-    def _conversion(self, losses: Losses, made: Made, teach: bool) -> Losses:
+    def _conversion(
+        self, losses: Losses, made: Made, clean: CleanSound | None, teach: bool
+    ) -> Losses:
         if self.adversary is not None:
             with self.profile.part("critics"):
-                losses |= self.adversary.judge(made, matched=False, teach=teach)
+                losses |= self.adversary.judge(made, matched=False, teach=teach, clean=clean)
         return self._descent(losses, self.unmatched)
 
     def _descent(self, losses: Losses, weights: Mapping[str, float]) -> Losses:
@@ -272,6 +285,15 @@ class Trainer:
         with self.profile.part("backward"):
             total.backward()  # type: ignore[no-untyped-call]
         return {name: value.detach() for name, value in losses.items()}
+
+    def _clean(self) -> tuple[CleanSound, ...]:
+        """Draw what the critics of sound hear as real, where that is not what is rebuilt."""
+        options = self.options
+        if self.adversary is None or not options.clean_critics:
+            return ()
+        with self.profile.part("draw"):
+            shape = options.batch, 600 * options.frames
+            return (draw_clean(self.corpus, self.teacher, shape, self.rng, self.chance),)
 
     def _draw(self) -> Crops:
         """Draw real speech, each item and its reference under the same random equaliser.
