@@ -1,12 +1,13 @@
 """A long song under hard caps of GPU memory: what it takes, how it is cut, what that changes.
 
-python -m benchmarks.vram [--caps 1G 2G 4G] [--minutes 10] [--device cuda:0]
+python -m benchmarks.vram [--caps 1G 2G 4G] [--minutes 10] [--device cuda:0] [--together]
 python -m benchmarks.vram --stages [--device cuda:0]
 
 Prints JSON. The first converts the demo song, repeated, without a cap and under each, every time in
 a process of its own; differences are against the run without a cap, over all of the new vocal and
-within 50 ms of the seams. The second measures what a pass of each stage takes, for the table of
-``engine/memory.py``.
+within 50 ms of the seams. With ``--together`` these processes run side by side: what they took
+(``wall_s``) then says little, what they kept as much as ever. The second measures what a pass of
+each stage takes, for the table of ``engine/memory.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,9 @@ def main(words: Sequence[str] | None = None) -> None:
     elif chosen.stages:
         print(json.dumps(_table(chosen.device), indent=2))
     else:
-        print(json.dumps(_caps(chosen.caps, chosen.minutes, chosen.device), indent=2))
+        print(
+            json.dumps(_caps(chosen.caps, chosen.minutes, chosen.device, chosen.together), indent=2)
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--caps", nargs="+", default=["1G", "2G", "4G"])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--together", action="store_true", help="all runs side by side")
     parser.add_argument("--stages", action="store_true")
     # What the processes are told that this one starts.
     for name in ("--one", "--cap", "--out", "--stage"):
@@ -62,18 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _caps(caps: Sequence[str], minutes: float, device: str) -> dict[str, Any]:
+def _caps(caps: Sequence[str], minutes: float, device: str, together: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         song = repeated_demo(folder / "long.flac", minutes)
-        runs = {cap: _child(song, cap, device, folder / f"{cap or 'whole'}.npy")
-                for cap in ["", *caps]}  # fmt: skip
+        wanted = ["", *caps]
+        with ThreadPoolExecutor(len(wanted) if together else 1) as pool:
+            found = pool.map(
+                lambda cap: _child(song, cap, device, folder / f"{cap or 'whole'}.npy"), wanted
+            )
+            runs = dict(zip(wanted, found, strict=True))
         whole = np.load(folder / "whole.npy", mmap_mode="r")
         for cap in caps:
             capped = np.load(folder / f"{cap}.npy", mmap_mode="r")
             runs[cap].update(differences(whole, capped, runs[cap]["seams_s"], 24_000))
             runs[cap]["under_cap"] = runs[cap]["peak_reserved_bytes"] <= parse_bytes(cap)
     command = f"python -m benchmarks.vram --caps {' '.join(caps)} --minutes {minutes:g}"
+    command += " --together" if together else ""
     return {"about": about(command), "uncapped": runs.pop(""), "caps": runs}
 
 
