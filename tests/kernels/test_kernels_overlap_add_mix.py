@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kernel_costs import Cost, row
 from tests.kernels.cases import DEVICES, ON_GPU, worst
 from torch import Tensor
 from torch.nn import functional as F
 
 from autovoice.engine import chunks
 from autovoice.kernels import overlap_add_mix, switched_off
+from kernel_costs import Cost, row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels" / "overlap_add_mix.md"
 TOLERANCE = 2e-6

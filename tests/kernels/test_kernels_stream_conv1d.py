@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from kernel_costs import Cost, row
 from tests.kernels.cases import DEVICES, ON_GPU, TOLERANCE, worst
 from torch import Tensor
 from torch.nn import functional as F
 
 from autovoice.kernels import stream_conv1d, switched_off
 from autovoice.kernels.stream_conv1d import reference
+from kernel_costs import Cost, row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels" / "stream_conv1d.md"
 # bfloat16 keeps eight bits.

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from kernel_costs import Cost, row
 from tests.kernels.cases import DEVICES, ON_GPU
 from torch import Tensor
 from torch.nn import functional as F
 
 from autovoice.kernels import inverse_norms, switched_off, topk_cosine
 from autovoice.kernels.topk_cosine import reference
+from kernel_costs import Cost, row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels" / "topk_cosine.md"
-# Of a cosine; sums of D products of half precision, added up in float32 in another order.
-TOLERANCE = 2e-6
+# Of a cosine; tensor cores cut off what they add up in float32 where other units round.
+TOLERANCE, CUT_OFF = 2e-6, 1e-5
 
 
 def vectors(count: int, width: int, dtype: torch.dtype = torch.float32, seed: int = 1) -> Tensor:
@@ -28,7 +28,13 @@ def vectors(count: int, width: int, dtype: torch.dtype = torch.float32, seed: in
     return (made * torch.logspace(-1, 1, max(count, 1))[:count, None]).to(dtype)
 
 
-def check(found: tuple[Tensor, Tensor], queries: Tensor, keys: Tensor, k: int) -> None:
+def check(
+    found: tuple[Tensor, Tensor],
+    queries: Tensor,
+    keys: Tensor,
+    k: int,
+    tolerance: float = TOLERANCE,
+) -> None:
     """Compare with every cosine: each is that of its key, and no better key was left out."""
     cosine, index = (part.cpu() for part in found)
     assert cosine.dtype == torch.float32
@@ -37,10 +43,9 @@ def check(found: tuple[Tensor, Tensor], queries: Tensor, keys: Tensor, k: int) -
     near, far = (F.normalize(part.cpu().double(), dim=1) for part in (queries, keys))
     everything = near @ far.T
     best = everything.topk(k, dim=1).values
-    torch.testing.assert_close(cosine.double(), best, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(
-        cosine.double(), everything.gather(1, index), atol=TOLERANCE, rtol=0
-    )
+    named = everything.gather(1, index)
+    torch.testing.assert_close(cosine.double(), best, atol=tolerance, rtol=0)
+    torch.testing.assert_close(cosine.double(), named, atol=tolerance, rtol=0)
     assert all(len(set(places.tolist())) == k for places in index)
 
 
@@ -64,7 +69,7 @@ def test_a_scale_found_before_changes_nothing(device: str) -> None:
     torch.testing.assert_close(scale * keys.norm(dim=1), torch.ones(50, device=device))
     for dtype in (torch.float32, torch.float16):
         pair = queries.to(dtype), keys.to(dtype)
-        check(topk_cosine(*pair, 5, key_scale=inverse_norms(pair[1])), *pair, 5)
+        check(topk_cosine(*pair, 5, key_scale=inverse_norms(pair[1])), *pair, 5, CUT_OFF)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -77,7 +82,8 @@ def test_zeros_are_far_from_everything_and_no_queries_find_nothing(device: str) 
     cosine, index = topk_cosine(queries, keys, 3)
     assert not cosine[1].any()
     assert index[0, 2] == 1
-    torch.testing.assert_close(cosine[0].cpu(), torch.tensor([0.0, 0.0, -(0.5**0.5)]))
+    wanted = torch.tensor([0.0, 0.0, -(0.5**0.5)])
+    torch.testing.assert_close(cosine[0].cpu(), wanted, atol=CUT_OFF, rtol=0)
     none, nowhere = topk_cosine(queries[:0], keys, 2)
     assert none.shape == nowhere.shape == (0, 2)
 
@@ -106,7 +112,7 @@ def test_gradients_go_through_the_reference(device: str) -> None:
 )  # fmt: skip
 def test_the_kernel_finds_the_best(n: int, m: int, d: int, k: int, dtype: torch.dtype) -> None:
     queries, keys = vectors(n, d, dtype), vectors(m, d, dtype, seed=2)
-    check(topk_cosine(queries.cuda(), keys.cuda(), k), queries, keys, k)
+    check(topk_cosine(queries.cuda(), keys.cuda(), k), queries, keys, k, CUT_OFF)
 
 
 @pytest.mark.gpu
@@ -118,7 +124,7 @@ def test_keys_in_order_of_likeness_are_found_in_order(rising: bool) -> None:
     keys[:, 0], keys[:, 1] = angles.cos(), angles.sin()
     queries = F.pad(torch.ones(70, 1), (0, 15))
     pair = queries.half(), keys.half()
-    check(topk_cosine(pair[0].cuda(), pair[1].cuda(), 16), *pair, 16)
+    check(topk_cosine(pair[0].cuda(), pair[1].cuda(), 16), *pair, 16, CUT_OFF)
 
 
 @pytest.mark.gpu
@@ -130,7 +136,7 @@ def test_of_equal_keys_the_first_are_taken(n: int) -> None:
     cosine, index = topk_cosine(queries, keys, 4)
     first = torch.arange(n)[:, None] % 7 + 7 * torch.arange(4)
     assert torch.equal(index.cpu(), first)
-    torch.testing.assert_close(cosine.cpu(), torch.ones(n, 4), atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(cosine.cpu(), torch.ones(n, 4), atol=CUT_OFF, rtol=0)
 
 
 @pytest.mark.gpu
@@ -161,7 +167,7 @@ def test_it_runs_on_the_device_of_its_tensors() -> None:
     queries, keys = vectors(70, 64).half().to("cuda:1"), vectors(300, 64).half().to("cuda:1")
     found = topk_cosine(queries, keys, 3)
     assert found[0].device.index == 1
-    check(found, queries, keys, 3)
+    check(found, queries, keys, 3, CUT_OFF)
 
 
 @pytest.mark.gpu

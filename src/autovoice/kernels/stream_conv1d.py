@@ -29,7 +29,8 @@ def stream_conv1d(
     kernel runs, with C and D multiples of 8, without gradients; all else is left to the reference.
 
     Args:
-        x: ``[B, T, C]``, a stream per item, T at least 1. Items that lie apart are read where they lie.
+        x: ``[B, T, C]``, a stream per item, T at least 1. Items may lie apart, as in a slice
+            of a longer chunk.
         weight: ``[K, C, D]`` of the same type, the last tap for the row itself.
         state: ``[B, (K - 1) dilation, C]`` of the same type, the rows before the chunk, as the call
             before returned it. Default zeros: a stream begins.

@@ -79,9 +79,7 @@ def reference(
     return torch.cat(cosines), torch.cat(places)
 
 
-def _fake(
-    queries: Tensor, keys: Tensor, key_scale: Tensor | None, k: int
-) -> tuple[Tensor, Tensor]:
+def _fake(queries: Tensor, keys: Tensor, key_scale: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
     shape = (queries.shape[0], k)
     found = queries.new_empty(shape, dtype=torch.float32)
     return found, queries.new_empty(shape, dtype=torch.int64)
