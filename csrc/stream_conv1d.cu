@@ -40,11 +40,11 @@ __device__ __forceinline__ Place<T> place_of(const StreamArgs<T>& p, int64_t row
 }
 
 // Fetch a step: rows as one tap sees them, 32 channels of them, and the weights of these.
-template <typename T, int Rows, int Columns, int Threads, int Mine>
+template <typename T, int Rows, int Columns, int Stages, int Threads, int Mine>
 __device__ __forceinline__ void fetch(const StreamArgs<T>& p, T* ring, int step, int slabs,
                                       const Place<T> (&places)[Mine], int first_column) {
   constexpr int kWeightPitch = Columns + kPad;
-  T* rows = ring + (step % kStages) * (Rows * kPitch + kStep * kWeightPitch);
+  T* rows = ring + (step % Stages) * (Rows * kPitch + kStep * kWeightPitch);
   const int tap = step / slabs, base = (step - tap * slabs) * kStep, part = (threadIdx.x % 4) * 8;
   const int back = (p.taps - 1 - tap) * p.dilation, channel = base + part;
 #pragma unroll
@@ -105,7 +105,7 @@ __device__ __forceinline__ void finish(const StreamArgs<T>& p, const float (&sum
   }
 }
 
-template <typename T, int Rows, int Columns, int WarpsM, int WarpsN>
+template <typename T, int Rows, int Columns, int WarpsM, int WarpsN, int Stages>
 __global__ void __launch_bounds__(WarpsM* WarpsN * 32) stream_rows(const StreamArgs<T> p) {
   constexpr int kThreads = WarpsM * WarpsN * 32, kMine = Rows * 4 / kThreads;
   constexpr int kTilesM = Rows / WarpsM / 16, kTilesN = Columns / WarpsN / 8, kWeightPitch = Columns + kPad;
@@ -120,8 +120,8 @@ __global__ void __launch_bounds__(WarpsM* WarpsN * 32) stream_rows(const StreamA
 #pragma unroll
   for (int i = 0; i < kMine; ++i) places[i] = place_of(p, first_row + int(threadIdx.x) / 4 + i * (kThreads / 4));
 #pragma unroll
-  for (int s = 0; s < kStages - 1; ++s) {
-    if (s < steps) fetch<T, Rows, Columns, kThreads>(p, ring, s, slabs, places, first_column);
+  for (int s = 0; s < Stages - 1; ++s) {
+    if (s < steps) fetch<T, Rows, Columns, Stages, kThreads>(p, ring, s, slabs, places, first_column);
     commit();
   }
   carry_on(p);
@@ -130,13 +130,13 @@ __global__ void __launch_bounds__(WarpsM* WarpsN * 32) stream_rows(const StreamA
   const int row_at = (warp_m * kTilesM * 16 + lane % 16) * kPitch + (lane / 16) * 8;
   const int weight_at = Rows * kPitch + (lane % 16) * kWeightPitch + warp_n * kTilesN * 8 + (lane / 16) * 8;
   for (int step = 0; step < steps; ++step) {
-    wait_for<kStages - 2>();
+    wait_for<Stages - 2>();
     __syncthreads();
-    if (step + kStages - 1 < steps) {
-      fetch<T, Rows, Columns, kThreads>(p, ring, step + kStages - 1, slabs, places, first_column);
+    if (step + Stages - 1 < steps) {
+      fetch<T, Rows, Columns, Stages, kThreads>(p, ring, step + Stages - 1, slabs, places, first_column);
     }
     commit();
-    const T* tile = ring + (step % kStages) * (Rows * kPitch + kStep * kWeightPitch);
+    const T* tile = ring + (step % Stages) * (Rows * kPitch + kStep * kWeightPitch);
 #pragma unroll
     for (int k = 0; k < kStep; k += 16) {
       unsigned a[kTilesM][4];
@@ -159,25 +159,26 @@ __global__ void __launch_bounds__(WarpsM* WarpsN * 32) stream_rows(const StreamA
          first_column + warp_n * kTilesN * 8 + (lane % 4) * 2);
 }
 
-template <typename T, int Rows, int Columns, int WarpsM, int WarpsN>
+template <typename T, int Rows, int Columns, int WarpsM, int WarpsN, int Stages>
 void launch(const StreamArgs<T>& p, cudaStream_t stream) {
-  auto* kernel = stream_rows<T, Rows, Columns, WarpsM, WarpsN>;
-  const size_t bytes = kStages * (Rows * kPitch + kStep * (Columns + kPad)) * sizeof(T);
+  auto* kernel = stream_rows<T, Rows, Columns, WarpsM, WarpsN, Stages>;
+  const size_t bytes = Stages * (Rows * kPitch + kStep * (Columns + kPad)) * sizeof(T);
   allow_shared(kernel, bytes);
   const dim3 grid(unsigned(divided_up(p.total, Rows)), unsigned(divided_up(p.out, Columns)));
   kernel<<<grid, WarpsM * WarpsN * 32, bytes, stream>>>(p);
   check_launch(kOp);
 }
 
-// Tiles as large as still keep every multiprocessor busy: large ones read less.
+// Tiles as large as still keep every multiprocessor busy: large ones read less. A small one does little
+// in a step, so that more steps have to be under way.
 template <typename T>
 void run(const StreamArgs<T>& p, int count, cudaStream_t stream) {
   const auto enough = [&](int rows, int columns) {
     return divided_up(p.total, rows) * divided_up(p.out, columns) >= count;
   };
-  if (enough(128, 128) && p.out > 64) launch<T, 128, 128, 2, 4>(p, stream);
-  else if (enough(64, 64) && p.out > 32) launch<T, 64, 64, 2, 2>(p, stream);
-  else launch<T, 32, 32, 2, 2>(p, stream);
+  if (enough(128, 128) && p.out > 64) launch<T, 128, 128, 2, 4, 4>(p, stream);
+  else if (enough(64, 64) && p.out > 32) launch<T, 64, 64, 2, 2, 6>(p, stream);
+  else launch<T, 32, 32, 2, 2, 8>(p, stream);
 }
 
 void check_call(const Tensor& x, const Tensor& state, const Tensor& weight, int64_t dilation) {
