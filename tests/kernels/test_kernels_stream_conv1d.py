@@ -190,11 +190,10 @@ def test_what_does_not_fit_is_refused() -> None:
         stream_conv1d(x[:, :0], weight, state, bias)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not ON_GPU, reason="no GPU")
-def test_what_the_kernel_has_no_way_for_is_left_to_the_reference() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_the_kernel_has_no_way_for_is_left_to_the_reference(device: str) -> None:
     for channels, dtype in (((30, 32), torch.float16), ((32, 32), torch.float32)):
-        x, weight, state, bias = (t.cuda() for t in drawn(2, 20, channels, 3))
+        x, weight, state, bias = (t.to(device) for t in drawn(2, 20, channels, 3))
         x, weight, state = x.to(dtype), weight.to(dtype), state.to(dtype)
         wanted = reference(x, weight, state, bias, 1)
         assert all(map(torch.equal, stream_conv1d(x, weight, state, bias), wanted))

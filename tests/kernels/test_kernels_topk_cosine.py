@@ -170,17 +170,16 @@ def test_it_runs_on_the_device_of_its_tensors() -> None:
     check(found, queries, keys, 3, CUT_OFF)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not ON_GPU, reason="no GPU")
-def test_what_the_kernel_has_no_way_for_is_left_to_the_reference() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_the_kernel_has_no_way_for_is_left_to_the_reference(device: str) -> None:
     for queries, keys, k in (
         (vectors(4, 30).half(), vectors(40, 30).half(), 3),  # not a multiple of 8
         (vectors(4, 32).half(), vectors(40, 32).half(), 17),
         (vectors(4, 32).double(), vectors(40, 32).double(), 3),
     ):
-        check(topk_cosine(queries.cuda(), keys.cuda(), k), queries, keys, k)
-        scores = reference(queries.cuda(), keys.cuda(), None, k)[0]
-        assert torch.equal(topk_cosine(queries.cuda(), keys.cuda(), k)[0], scores)
+        there = queries.to(device), keys.to(device)
+        check(topk_cosine(*there, k), queries, keys, k)
+        assert torch.equal(topk_cosine(*there, k)[0], reference(*there, None, k)[0])
 
 
 @pytest.mark.gpu

@@ -57,8 +57,9 @@ def _mix(batch: int, device: str) -> tuple[Work, Work]:
     rising = falling.flip(0)
 
     def ours() -> Tensor:
-        numbers = {"step_samples": _STEP, "offset_samples": _STEP}
-        return overlap_add_mix(windows, places, fades, gains, backing, **numbers)
+        return overlap_add_mix(
+            windows, places, fades, gains, backing, step_samples=_STEP, offset_samples=_STEP
+        )
 
     def layers() -> Tensor:
         mono = windows.new_zeros(batch, _LENGTH)

@@ -49,7 +49,8 @@ def topk_cosine(
 
 def inverse_norms(rows: Tensor) -> Tensor:
     """Return one over the norm of each row, ``[N, D] -> [N]`` float32."""
-    return rows.float().norm(dim=1).clamp_min(_LEAST_NORM).reciprocal()
+    norms: Tensor = torch.linalg.vector_norm(rows.float(), dim=1)
+    return norms.clamp_min(_LEAST_NORM).reciprocal()
 
 
 def _takes(queries: Tensor, keys: Tensor, k: int) -> bool:
@@ -70,9 +71,11 @@ def reference(
     """Do the same by PyTorch's layers; arguments as the op's own."""
     scale = inverse_norms(keys) if key_scale is None else key_scale
     wide, cosines, places = keys.float().T, [], []
+    rows = max(_MOST_SCORES // max(len(keys), 1), 1)
     # Products in half precision would take near ties for ties.
     with torch.autocast(queries.device.type, enabled=False):
-        for part in queries.split(max(_MOST_SCORES // max(len(keys), 1), 1)):
+        for first in range(0, max(len(queries), 1), rows):
+            part = queries[first : first + rows]
             scores, index = ((part.float() @ wide) * scale).topk(k, dim=1)
             cosines.append(scores * inverse_norms(part)[:, None])
             places.append(index)
