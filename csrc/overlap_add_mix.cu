@@ -56,19 +56,24 @@ __device__ int2 reaching(const MixArgs<T>& p, int64_t first_window, int64_t begi
   return make_int2(found[0], found[1]);
 }
 
+// The vocal at this thread's samples, `first` and every 256th after it.
 template <typename T>
-__device__ __forceinline__ float blended(const MixArgs<T>& p, int64_t first_window, int2 range, int64_t t) {
-  float mono = 0.f;
+__device__ __forceinline__ void blend(const MixArgs<T>& p, float (&mono)[kEach], int64_t first_window, int2 range,
+                                      int64_t first) {
   for (int w = range.x; w <= range.y; ++w) {
     const int64_t* place = p.places + (first_window + w) * 3;
     const float* fade = p.fades + (first_window + w) * 2;
-    const int64_t at = t - place[0];
-    if (at < 0 || at >= p.size) continue;
-    const float weight =
-        ramp(float(t - place[1]) + 0.5f, fade[0]) * ramp(float(place[2] - t) - 0.5f, fade[1]);
-    if (weight > 0.f) mono = fmaf(weight, wide(p.windows[(first_window + w) * p.size + at]), mono);
+    const int64_t begin = place[0], from = place[1], to = place[2];
+    const float rise = fade[0], fall = fade[1];
+    const T* window = p.windows + (first_window + w) * p.size;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int64_t t = first + i * kThreads, at = t - begin;
+      if (at < 0 || at >= p.size || t >= p.length) continue;
+      const float weight = ramp(float(t - from) + 0.5f, rise) * ramp(float(to - t) - 0.5f, fall);
+      if (weight > 0.f) mono[i] = fmaf(weight, wide(window[at]), mono[i]);
+    }
   }
-  return mono;
 }
 
 // `Pairs`: two channels side by side, written at once.
@@ -82,31 +87,46 @@ __global__ void __launch_bounds__(kThreads) mix_windows(const MixArgs<T> p) {
   const T* backing = p.backing + item * p.channels * p.length;
   float* mixed = p.y + item * 2 * p.channels * p.length;
   float* alone = mixed + int64_t(p.channels) * p.length;
+  const int64_t first = begin + threadIdx.x;
+  float mono[kEach] = {}, part[kEach];
+  int low[kEach];
+  blend(p, mono, first_window, range, first);
 #pragma unroll
   for (int i = 0; i < kEach; ++i) {
-    const int64_t t = begin + i * kThreads + threadIdx.x;
-    if (t >= end) return;
-    const float mono = blended(p, first_window, range, t);
     // Straight lines between the centres of steps, counted in halves of a sample; flat at both ends.
-    const int halves = max(2 * (int(t) + p.offset) + 1 - p.step, 0);
-    const int before = halves / (2 * p.step);
-    const float part = float(halves - before * 2 * p.step) / float(2 * p.step);
-    const int low = min(before, p.steps - 1), high = min(before + 1, p.steps - 1);
-    float pair[2] = {}, sung[2] = {};
-    for (int c = 0; c < p.channels; ++c) {
-      const float* line = gains + c * p.steps;
-      const float vocal = mono * fmaf(part, line[high] - line[low], line[low]);
-      const float both = vocal + wide(backing[int64_t(c) * p.length + t]);
-      if constexpr (Pairs) {
-        pair[c & 1] = both, sung[c & 1] = vocal;
-      } else {
-        const int64_t to = c * p.channel_stride + t * p.sample_stride;
-        mixed[to] = both, alone[to] = vocal;
+    const int halves = max(2 * (int(first) + i * kThreads + p.offset) + 1 - p.step, 0);
+    low[i] = halves / (2 * p.step);
+    part[i] = float(halves - low[i] * 2 * p.step) / float(2 * p.step);
+    if (low[i] >= p.steps - 1) low[i] = p.steps - 1, part[i] = 0.f;
+  }
+  float both[kEach][2], vocal[kEach][2];
+  const int channels = Pairs ? 2 : p.channels;
+#pragma unroll Pairs ? 2 : 1
+  for (int c = 0; c < channels; ++c) {
+    const float* line = gains + c * p.steps;
+    const int kept = Pairs ? c : 0;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {  // all loads of a channel are under way before its first store
+      const int64_t t = first + i * kThreads;
+      const float start = line[low[i]], next = line[min(low[i] + 1, p.steps - 1)];
+      vocal[i][kept] = mono[i] * fmaf(part[i], next - start, start);
+      both[i][kept] = vocal[i][kept] + (t < end ? wide(backing[int64_t(c) * p.length + t]) : 0.f);
+    }
+    if constexpr (!Pairs) {
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+        const int64_t t = first + i * kThreads, to = c * p.channel_stride + t * p.sample_stride;
+        if (t < end) mixed[to] = both[i][0], alone[to] = vocal[i][0];
       }
     }
-    if constexpr (Pairs) {
-      reinterpret_cast<float2*>(mixed)[t] = make_float2(pair[0], pair[1]);
-      reinterpret_cast<float2*>(alone)[t] = make_float2(sung[0], sung[1]);
+  }
+  if constexpr (Pairs) {
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int64_t t = first + i * kThreads;
+      if (t >= end) return;
+      reinterpret_cast<float2*>(mixed)[t] = make_float2(both[i][0], both[i][1]);
+      reinterpret_cast<float2*>(alone)[t] = make_float2(vocal[i][0], vocal[i][1]);
     }
   }
 }
