@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autovoice.bench.kernels_heard import heard_pairs
+from autovoice.bench.kernels_tried import tried_pairs
 from autovoice.bench.timing import Timing, timed
 from autovoice.kernels import (
     Activation,
@@ -100,7 +101,8 @@ def _pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
     wide = torch.randn(batch, 4801, 32, device=device)
     inverse = InverseStft(20, 5).to(device)
     pairs["polar_istft"] = (lambda: polar_istft(wide), lambda: _unpolar(wide, inverse))
-    return pairs | _style_rows(batch, device) | heard_pairs(batch, device)
+    pairs |= _style_rows(batch, device) | heard_pairs(batch, device)
+    return pairs | tried_pairs(batch, device)
 
 
 def _style_rows(batch: int, device: str) -> dict[str, tuple[Work, Work]]:

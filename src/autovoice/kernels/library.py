@@ -65,6 +65,12 @@ def enabled(name: str) -> bool:
     return name not in _OFF
 
 
+@cache
+def has_tensor_cores(device: torch.device) -> bool:
+    """Tell whether a CUDA device has the products that ops in half precision are made of."""
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 @contextlib.contextmanager
 def switched_off(*names: str) -> Iterator[None]:
     """Let ops take their references, in all threads: for benchmarks that show both in one run."""
