@@ -19,6 +19,10 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3.10 pyt
 THREADS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 THREAD_LIMITS = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
 
+# Where the environment forbids it to keep bytecode, as many containers do, every process would compile
+# PyTorch's sources anew: 3 s of the 6 s that its import then takes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \

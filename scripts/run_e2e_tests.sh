@@ -9,6 +9,9 @@ set -euo pipefail
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 
+# Bytecode is kept, whatever the environment says: some forty processes would compile PyTorch anew.
+unset PYTHONDONTWRITEBYTECODE
+
 # Few threads: networks this small do not gain from more, and many cores would only contend.
 cores="$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)"
 threads="$((cores < 4 ? cores : 4))"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import check_file_length
 import show_score
 
+ROOT = Path(__file__).resolve().parents[2]
 RESULT = {
     "output": "demo/cover.wav",
     "seconds": 10.0,
@@ -86,3 +89,22 @@ def test_a_total_is_not_counted_twice() -> None:
 def test_the_score_wants_one_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert show_score.main([]) == 2
     assert "Usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["make", "--no-print-directory", "--eval", "show:; @env", "show"],
+        ["bash", "-c", "exec() { env; }; . scripts/run_e2e_tests.sh --list"],
+    ],
+    ids=["make", "run_e2e_tests.sh"],
+)
+def test_bytecode_is_kept_whatever_the_environment_says(command: list[str]) -> None:
+    """Without it every process compiles PyTorch's sources anew, 3 s each."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SHOWN": "yes"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    names = {line.partition("=")[0] for line in done.stdout.splitlines()}
+    assert "SHOWN" in names
+    assert "PYTHONDONTWRITEBYTECODE" not in names
