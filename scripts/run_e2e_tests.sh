@@ -18,6 +18,8 @@ threads="$((cores < 4 ? cores : 4))"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$threads}"
 export MKL_NUM_THREADS="${MKL_NUM_THREADS:-$threads}"
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-$threads}"
+# Threads that wait spin by default, which beside other processes takes more time than the work.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
 
 python="$root/.venv/bin/python"
 if [[ ! -x "$python" ]]; then

@@ -108,3 +108,20 @@ def test_bytecode_is_kept_whatever_the_environment_says(command: list[str]) -> N
     names = {line.partition("=")[0] for line in done.stdout.splitlines()}
     assert "SHOWN" in names
     assert "PYTHONDONTWRITEBYTECODE" not in names
+
+
+def test_threads_that_wait_do_not_spin() -> None:
+    """On two busy cores four tests took 25.5 s of processor time spinning, 10.9 s without."""
+    told = subprocess.run(
+        ["make", "--no-print-directory", "-n", "test", "speed"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    lines = [line for line in told.splitlines() if "-m pytest" in line]
+    assert len(lines) == 2
+    assert all("OMP_WAIT_POLICY=PASSIVE" in line for line in lines)
+    script = ["bash", "-c", "exec() { env; }; . scripts/run_e2e_tests.sh --list"]
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    found = subprocess.run(
+        script, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "OMP_WAIT_POLICY=PASSIVE" in found.splitlines()
