@@ -17,7 +17,13 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3.10 pyt
 
 # Few threads: networks this small do not gain from more, and many cores would only contend.
 THREADS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
-THREAD_LIMITS = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
+# Threads that wait spin by default: beside other processes that takes more time than the work itself.
+THREAD_LIMITS = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS) \
+	OMP_WAIT_POLICY=PASSIVE
+
+# Where the environment forbids it to keep bytecode, as many containers do, every process would compile
+# PyTorch's sources anew: 3 s of the 6 s that its import then takes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

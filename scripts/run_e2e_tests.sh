@@ -9,12 +9,17 @@ set -euo pipefail
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 
+# Bytecode is kept, whatever the environment says: some forty processes would compile PyTorch anew.
+unset PYTHONDONTWRITEBYTECODE
+
 # Few threads: networks this small do not gain from more, and many cores would only contend.
 cores="$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)"
 threads="$((cores < 4 ? cores : 4))"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$threads}"
 export MKL_NUM_THREADS="${MKL_NUM_THREADS:-$threads}"
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-$threads}"
+# Threads that wait spin by default, which beside other processes takes more time than the work.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
 
 python="$root/.venv/bin/python"
 if [[ ! -x "$python" ]]; then

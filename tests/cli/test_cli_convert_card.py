@@ -29,6 +29,12 @@ def converts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return io.write(song(2.0), tmp_path / "song.wav")
 
 
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Return a stored voice: no recording has to be heard by the speaker encoder."""
+    return voice().save(tmp_path / "tester.voice")
+
+
 def test_convert_writes_the_card_of_the_conversion(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
@@ -60,9 +66,10 @@ def test_a_batch_loads_the_judges_once(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
     converts: Path,
+    kept: Path,
     tmp_path: Path,
 ) -> None:
-    kept, folder = voice().save(tmp_path / "tester.voice"), tmp_path / "reports"
+    folder = tmp_path / "reports"
     code, out, _ = run(
         capfd, "convert", converts, converts, "--voice", kept, "-o", tmp_path / "covers",
         "--report", folder,
@@ -83,7 +90,7 @@ def test_a_conversion_without_a_card_is_not_lost(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
     converts: Path,
-    files: dict[str, Path],
+    kept: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: AutoVoiceError,
@@ -95,7 +102,7 @@ def test_a_conversion_without_a_card_is_not_lost(
 
     monkeypatch.setattr("autovoice.cli.cards.make_scorer", fail)
     found, out, err = run(
-        capfd, "convert", *[converts] * count, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        capfd, "convert", *[converts] * count, "--voice", kept, "-o", f"{tmp_path}/c/",
         "--report", tmp_path / "reports", "--json",
     )  # fmt: skip
     assert found == code
@@ -117,7 +124,7 @@ def test_whatever_breaks_the_card_a_batch_goes_on(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
     converts: Path,
-    files: dict[str, Path],
+    kept: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -128,7 +135,7 @@ def test_whatever_breaks_the_card_a_batch_goes_on(
 
     monkeypatch.setattr("autovoice.cli.cards.write_report", fail)
     found, out, err = run(
-        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        capfd, "convert", converts, converts, "--voice", kept, "-o", f"{tmp_path}/c/",
         "--report", tmp_path / "reports", "--json",
     )  # fmt: skip
     assert found == code
@@ -140,7 +147,7 @@ def test_who_cancels_at_the_card_wants_no_more_songs(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
     converts: Path,
-    files: dict[str, Path],
+    kept: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -149,7 +156,7 @@ def test_who_cancels_at_the_card_wants_no_more_songs(
 
     monkeypatch.setattr("autovoice.cli.cards.write_report", fail)
     found, _, _ = run(
-        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        capfd, "convert", converts, converts, "--voice", kept, "-o", f"{tmp_path}/c/",
         "--report", tmp_path / "reports",
     )  # fmt: skip
     assert found == 130
@@ -160,12 +167,12 @@ def test_a_report_that_cannot_be_written_leaves_the_conversion(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
     converts: Path,
-    files: dict[str, Path],
+    kept: Path,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "reports" / "song.json").mkdir(parents=True)  # a folder is in its place
     found, out, err = run(
-        capfd, "convert", converts, converts, "--voice", files["ref"], "-o", f"{tmp_path}/c/",
+        capfd, "convert", converts, converts, "--voice", kept, "-o", f"{tmp_path}/c/",
         "--report", tmp_path / "reports", "--json",
     )  # fmt: skip
     assert found == 1

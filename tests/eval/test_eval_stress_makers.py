@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,17 @@ from autovoice.eval.stress.makers import Score
 from autovoice.eval.stress.noises import SOUNDS, hiss
 from autovoice.eval.stress.score import Noise, Note, perform, pitch_of
 from autovoice.eval.stress.tones import RATE_HZ, VOWELS, resonance, sung
+from autovoice.types import Audio
 
 SCORES = made_scores()
 SUNG = [score for score in SCORES if any(isinstance(event, Note) for event in score.events)]
 BY_NAME = {score.name: score for score in SCORES}
+
+
+@cache
+def _sound(score: Score) -> Audio:
+    """Make each source once."""
+    return made(score).audio
 
 
 def _named(scores: list[Score] | tuple[Score, ...]) -> dict[str, object]:
@@ -24,7 +33,7 @@ def _named(scores: list[Score] | tuple[Score, ...]) -> dict[str, object]:
 
 @pytest.mark.parametrize("score", **_named(SCORES))
 def test_a_source_is_finite_as_long_as_asked_and_does_not_clip(score: Score) -> None:
-    audio = made(score).audio
+    audio = _sound(score)
     assert audio.sample_rate_hz == RATE_HZ
     assert audio.length_samples == round(score.seconds * RATE_HZ)
     assert np.isfinite(audio.samples).all()
@@ -34,7 +43,7 @@ def test_a_source_is_finite_as_long_as_asked_and_does_not_clip(score: Score) -> 
 @pytest.mark.parametrize("score", **_named(SUNG))
 def test_harvest_hears_the_pitch_that_was_asked_for(score: Score) -> None:
     # Held notes go on as they begin.
-    audio = cut(made(score).audio, 0.0, 4.0 if score.kind == "held" else score.seconds)
+    audio = cut(_sound(score), 0.0, 4.0 if score.kind == "held" else score.seconds)
     (heard_hz,) = harvest([(audio.mono(), audio.sample_rate_hz)])
     wanted_hz = pitch_of(score.events, audio.seconds)
     both = (heard_hz > 0) & (wanted_hz > 0)
@@ -45,7 +54,7 @@ def test_harvest_hears_the_pitch_that_was_asked_for(score: Score) -> None:
 
 
 def test_nothing_whispered_has_a_pitch() -> None:
-    audio = made(BY_NAME["whispered"]).audio
+    audio = _sound(BY_NAME["whispered"])
     (heard_hz,) = harvest([(audio.mono(), audio.sample_rate_hz)])
     assert not heard_hz.any()
     assert not pitch_of(BY_NAME["whispered"].events, 1.0).any()

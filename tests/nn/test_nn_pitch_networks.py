@@ -45,6 +45,21 @@ def test_swift_f0_batches_equal_single_takes() -> None:
     torch.testing.assert_close(pair[1][1:], single[1], rtol=0, atol=1e-4)
 
 
+def test_swift_f0_convolves_in_float32_and_leaves_the_setting_alone() -> None:
+    """What TF32 moves the pitch by depends on the batch, and the phase adds it up."""
+    network = SwiftF0Network().eval()
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.Conv1d | torch.nn.Conv2d)]
+    rounded: list[bool] = []
+    for layer in layers:
+        layer.register_forward_pre_hook(lambda *_: rounded.append(torch.backends.cudnn.allow_tf32))
+    for allowed in (True, False):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=allowed), torch.inference_mode():
+            network(_signal(0.1))
+            assert torch.backends.cudnn.allow_tf32 == allowed
+    assert len(layers) == 18
+    assert rounded == [False] * 2 * len(layers)
+
+
 def test_fcpe_finds_a_rising_tone() -> None:
     network = FcpeNetwork().eval()
     network.load_state_dict(weights.tensors("fcpe"))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autovoice.kernels import LogScale, band_spans, log_mel, takes_log_mel
+from autovoice.nn.precision import float32_convolutions
 
 SAMPLE_RATE_HZ = 16_000
 HOP_SAMPLES = 256
@@ -94,6 +95,10 @@ class SwiftF0Network(nn.Module):
     """Read pitch and confidence off 16 kHz audio.
 
     Shape: audio ``[B, T]`` -> f0 in Hz ``[B, T // 256]`` and confidence in [0, 1], same shape.
+
+    On a GPU its convolutions stay in float32. Which of cuDNN's kernels round to TF32 depends on
+    the batch. That moves the pitch by 5e-6 only, but phases add it up: the same sound in another
+    batch would get another excitation.
     """
 
     def __init__(self) -> None:
@@ -111,6 +116,12 @@ class SwiftF0Network(nn.Module):
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(audio.device.type, enabled=False):
             spectrum = self.spectrum(audio.float())
+        with float32_convolutions():
+            scores, voicing = self._scored(spectrum)
+        return self._decode(scores), torch.sigmoid(voicing.float()).squeeze(1)
+
+    def _scored(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the score of every bin, ``[B, 95, F]``, and of voicing, ``[B, 1, F]``."""
         features = self.blocks(torch.relu(self.stem(spectrum)))
         # One row of padding below the lowest bin, none above the highest.
         low = functional.pad(features[:, :, : BINS + 1], (0, 0, 1, 0))
@@ -118,8 +129,7 @@ class SwiftF0Network(nn.Module):
         level = spectrum.mean(dim=(1, 2)).unsqueeze(1)
         evidence = torch.cat([self.peak(features).amax(dim=2), level], dim=1)
         voicing = self.voicing_out(torch.relu(self.voicing_in(evidence)))
-        scores = self.score(features).squeeze(1)
-        return self._decode(scores), torch.sigmoid(voicing.float()).squeeze(1)
+        return self.score(features).squeeze(1), voicing
 
     def _decode(self, scores: Tensor) -> Tensor:
         """Average log frequency over the best bin and its neighbours, ``[B, 95, F] -> [B, F]``."""

@@ -13,6 +13,7 @@ from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn import residence
 from autovoice.nn.kokoro_text import STYLE, KokoroText
+from autovoice.nn.precision import float32_convolutions
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import fetched
 from autovoice.speak.packs import MODEL, Prosody, load_prosodies, nearest_prosody
@@ -178,7 +179,7 @@ class AcousticFront(NetworkStage):
         style[:, STYLE:] = torch.from_numpy(np.stack([one.prosody for one in asked]))
         speed = torch.tensor([one.rate for one in asked])
         # In float32 throughout: a duration that rounds to another frame moves all that follows.
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with float32_convolutions():
             found = self.network(
                 ids.to(device),
                 lengths.to(device),
