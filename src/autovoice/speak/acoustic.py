@@ -12,6 +12,7 @@ import torch
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn import residence
+from autovoice.nn.graphs import GraphCache
 from autovoice.nn.kokoro_text import STYLE, KokoroText
 from autovoice.nn.stage import NetworkStage
 from autovoice.nn.transfer import fetched
@@ -25,6 +26,7 @@ UNVOICED_BELOW_HZ = 10.0
 HIGHEST_F0_HZ = 1_400.0
 # Texts of up to so many phonemes more share a pass: what is filled up costs little.
 TOGETHER_PHONEMES = 64
+MOST_GRAPHS = 64
 # About how long a phoneme lasts, by which the need of a pass is told before it is known.
 PHONEME_S = 0.08
 
@@ -87,6 +89,8 @@ class AcousticFront(NetworkStage):
         vocabulary: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(device=device, mixed_precision=mixed_precision, cpu_fallback=cpu_fallback)
+        # Lengths of text, lengths of sound and sizes of batches are shapes of their own.
+        self.graphs = GraphCache(most=MOST_GRAPHS)
         self.network = KokoroText()
         self.network.load_state_dict(dict(tensors or _default_tensors()))
         self.add_network(self.network)
