@@ -78,6 +78,8 @@ class AcousticFront(NetworkStage):
     Source: see ``nn.kokoro_text``.
     """
 
+    fills_up = True
+
     def __init__(
         self,
         *,
@@ -175,6 +177,9 @@ class AcousticFront(NetworkStage):
     def _run(self, asked: Sequence[_Asked]) -> list[_Found]:
         """Read several texts in one pass; each comes out as if it were alone."""
         device, longest = self.device, max(len(one.tokens) for one in asked)
+        count = len(asked)
+        if device.type != "cpu":
+            asked = _filled(asked)
         ids = torch.tensor([one.tokens + [0] * (longest - len(one.tokens)) for one in asked])
         lengths = torch.tensor([len(one.tokens) for one in asked])
         # The text side reads the prosody half alone; the timbre is the decoder's.
@@ -194,14 +199,23 @@ class AcousticFront(NetworkStage):
         curves = (found.asr.float(), found.f0_hz.float(), found.energy.float())
         asr, f0_hz, energy, durations, frames = fetched(*curves, found.durations, found.frames)
         rows = []
-        for index, (count, one) in enumerate(zip(frames.tolist(), asked, strict=True)):
-            words = np.ascontiguousarray(asr[index, :, :count])
+        for index, (length, one) in enumerate(zip(frames.tolist()[:count], asked, strict=False)):
+            words = np.ascontiguousarray(asr[index, :, :length])
             if device.type != "cpu":
                 # The decoder reads them next: they need not go up again.
-                residence.keep(words, curves[0][index, :, :count].clone())
-            rows.append((words, f0_hz[index, : 2 * count].copy(), energy[index, : 2 * count].copy(),
-                         durations[index, : len(one.tokens)].copy()))  # fmt: skip
+                residence.keep(words, curves[0][index, :, :length].clone())
+            f0, loud = (curve[index, : 2 * length].copy() for curve in (f0_hz, energy))
+            rows.append((words, f0, loud, durations[index, : len(one.tokens)].copy()))
         return rows
+
+
+def _filled(asked: Sequence[_Asked]) -> list[_Asked]:
+    """Return a batch of a size that comes again, a power of two; what is new is one silence long.
+
+    A captured graph serves one size only.
+    """
+    missing = (1 << (len(asked) - 1).bit_length()) - len(asked)
+    return [*asked, *[_Asked([0], asked[0].prosody, FASTEST)] * missing]
 
 
 def _spoken(found: _Found, way: Prosody, utterance: Utterance, speaker: Speaker) -> SpokenFeatures:

@@ -106,6 +106,11 @@ class Vocoder(NetworkStage):
         """Whether ``_decode`` takes items of several lengths in one pass, each as if alone."""
         return self._fast is not None
 
+    @property
+    def fills_up(self) -> bool:  # type: ignore[override]
+        """Whether a pass takes any number of items: the fused decoder fills it up."""
+        return self.ragged
+
     def to(self, device: str | torch.device) -> None:
         """Move the decoder to ``device``."""
         super().to(device)
