@@ -253,12 +253,13 @@ def _separated(case: _Case, device: str) -> _Case:
     fetch_missing(["spleeter-2stems"])
     separator = Builders().separator(device)
     with _waiting("taking the vocals out"):
-        output, source = (
-            None if audio is None else separate(audio, separator, Scratch(), _unseen).vocals
+        output, *sources = (
+            separate(audio, separator, Scratch(), _unseen).vocals
             for audio in (case.output, case.source)
+            if audio is not None
         )
     note = "the vocals were taken out of output and source before they were judged"
-    return _Case(output, source, case.reference, (note,))
+    return _Case(output, next(iter(sources), None), case.reference, (note,))
 
 
 def _unseen(_share: float) -> None:
