@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autovoice.engine.results import Speech
-from benchmarks import speech, spoken
+from benchmarks import speech, speech_device, spoken
 
 
 def test_the_sentences_are_fifty_and_have_phonemes() -> None:
@@ -55,3 +55,33 @@ def test_ratios_are_of_medians() -> None:
     assert speech._against({"AutoVoice": 0.3, "ONNX Runtime": 0.2}, "x")[0][1:] == (
         "1.50", "<= 1.00", "**no**",
     )  # fmt: skip
+
+
+def test_passes_are_counted_from_where_they_were() -> None:
+    assert speech_device._since({1: 900, 4: 2}, {1: 903, 4: 2, 57: 1}) == {1: 3, 57: 1}
+
+
+def test_the_goals_are_of_the_most_that_was_held() -> None:
+    found = {
+        "first": {"p50_ms": 33.0},
+        "second": {"networks": {"p50_ms": 7.0}, "call": {"p50_ms": 15.0}},
+        "batch": {"networks": {"times_real_time": 1_600}, "calls": {"times_real_time": 318}},
+        "memory": {
+            name: {"peak_reserved_bytes": most}
+            for name, most in (("loaded", 500), ("first", 900), ("one_at_a_time", 800),
+                               ("batch", 3_000_000_000))
+        },
+    }  # fmt: skip
+    goals = speech_device._goals(found)
+    assert {name: goal["reached"] for name, goal in goals.items()} == {
+        "first_p50_ms": True,
+        "second_ms": True,
+        "second_call_ms": False,
+        "batch_times_real_time": True,
+        "calls_times_real_time": False,
+        "memory_bytes": True,
+        "memory_batch_bytes": False,
+    }
+    assert goals["memory_bytes"]["measured"] == 900
+    found["memory"] = {}
+    assert "memory_bytes" not in speech_device._goals(found)

@@ -131,6 +131,26 @@ def test_the_report_is_a_page_and_its_figures(
     assert f"report: {folder / 'out.html'}" in judged(capfd, files, "--report", folder)[1]
 
 
+def test_speech_is_judged_by_the_text_that_it_was_made_of(
+    capfd: pytest.CaptureFixture[str],
+    made: list[tuple[str, bool]],
+    files: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    code, out, err = run(
+        capfd, "eval", files["out"], "--text", "la la la", "--reference", files["ref"],
+        "--device", "cpu", "--report", tmp_path, "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    card = strict(out)
+    assert card["kind"] == "text"
+    assert card["words"]["source"] == "la la la"
+    assert card["figures"]["similarity_target"]["value"] > 0.99
+    assert card["figures"]["pitch_median_cents"]["value"] is None
+    assert (tmp_path / "out.html").is_file()
+    assert made == [("cpu", True)]
+
+
 def test_a_stored_voice_may_be_the_reference(
     capfd: pytest.CaptureFixture[str],
     made: list[tuple[str, bool]],
@@ -177,6 +197,10 @@ def test_songs_with_backing_are_taken_apart_first(
         (["--protocol", "DIR", "--report", "R", "o.wav"], "OUT: for a single OUT"),
         (["--protocol", "DIR", "--report", "R", "--gate", "--kind", "copy"],
          "--gate, --kind: for a single OUT"),
+        (["o.wav", "--text", "a", "--source", "s", "--kind", "song", "--reference", "r"],
+         "--kind, --source: not for --text"),
+        (["o.wav", "--text", "hello"], "missing --reference"),
+        (["--text", "a", "--protocol", "DIR", "--report", "R"], "--text: for a single OUT"),
         (["o.wav", "--kind", "opera"], "opera"),
         (["o.wav", "--semitones", "high"], "high"),
     ],

@@ -70,14 +70,14 @@ def test_shapes_that_recur_change_nothing(network: KokoroText) -> None:
     shapes: list[tuple[str, int]] = []
 
     def run(name: str, work: Any, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        shapes.append((name, tensors[0].shape[-1]))
+        shapes.append((name, tensors[0].shape[1]))
         made: tuple[torch.Tensor, ...] = work(*tensors)
         return made
 
     plain, filled = network(tokens, lengths, style), network(tokens, lengths, style, run=run)
-    (text, curves), size = shapes, plain.asr.shape[-1]
+    (text, frames), size = shapes, plain.asr.shape[-1]
     assert text == ("text", 16)
-    assert curves == ("curves", -(-size // 40) * 40)
+    assert frames == ("frames", -(-size // 40) * 40)
     assert torch.equal(filled.durations, plain.durations)
     for name in ("asr", "f0_hz", "energy"):
         one, other = getattr(filled, name), getattr(plain, name)

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from autovoice.errors import InputError, WeightsError
 from autovoice.nn.kokoro_text import KokoroText
+from autovoice.speak import acoustic
 from autovoice.speak.acoustic import AcousticFront, moved_pitch
 from autovoice.speak.packs import Prosody, load_prosodies, nearest_prosody
 from autovoice.speak.utterance import Utterance
@@ -181,3 +182,16 @@ def test_kokoro_itself_speaks_in_the_voices_range() -> None:
         assert 2.0 < found.asr.shape[1] / 40 < 6.0
         again = front.features(Utterance("", SENTENCE), speaker(f0_hz), prosody=way)
         assert again.asr.shape[0] == 512
+
+
+def test_what_fills_a_pass_up_is_not_heard(front: AcousticFront) -> None:
+    texts = (SENTENCE, SENTENCE[:20], SENTENCE[5:30])
+    asked = [front._asked(Utterance("", text), speaker(), 1.0, "")[1] for text in texts]
+    filled = acoustic._filled(asked)
+    assert len(filled) == 4
+    assert acoustic._filled(asked[:2]) == asked[:2]
+    with torch.inference_mode():
+        found, expected = front._run(filled), front._run(asked)
+    for made, alone in zip(found, expected, strict=False):
+        for one, other in zip(made, alone, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-3, rtol=1e-3)

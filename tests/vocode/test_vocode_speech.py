@@ -8,6 +8,7 @@ from autovoice import weights
 from autovoice.nn.decoder import KokoroDecoder
 from autovoice.types import Speaker
 from autovoice.vocode.speech import between, speech_vocoder
+from autovoice.vocode.vocoder import Vocoder
 
 
 def test_what_lies_between_two_sets() -> None:
@@ -48,3 +49,36 @@ def test_it_makes_sound_on_the_real_weights() -> None:
     assert audio.length_samples == 600 * features.asr.shape[1]
     assert 0.02 < float(np.sqrt(np.mean(audio.samples**2))) < 0.3
     assert np.isfinite(audio.samples).all()
+
+
+class _Fused:
+    """Stands in for the fused decoder, which only a GPU runs."""
+
+    def __init__(self, decoder: KokoroDecoder, device: torch.device) -> None:
+        self.device, self.refreshed = device, 0
+        self.found_on = {value.device.type for value in decoder.parameters()}
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def test_beside_fused_kernels_the_network_waits_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("autovoice.vocode.vocoder.can_accelerate", lambda device: (True, "can"))
+    monkeypatch.setattr("autovoice.vocode.vocoder.AcceleratedDecoder", _Fused)
+    tensors = KokoroDecoder().state_dict()
+
+    def places(vocoder: Vocoder) -> set[str]:
+        return {value.device.type for value in vocoder.network.parameters()}
+
+    lean = Vocoder(device="meta", tensors=tensors, lean=True)
+    assert places(lean) == {"cpu"}
+    assert isinstance(lean._fast, _Fused)
+    assert lean._fast.found_on == {"cpu"}
+    assert lean._fast.device == torch.device("meta")
+    lean.wear({})
+    assert places(lean) == {"cpu"}
+    assert lean._plain() is lean.network
+    assert places(lean) == {"meta"}
+    assert places(Vocoder(device="meta", tensors=tensors)) == {"meta"}

@@ -259,3 +259,14 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_work(tmp_path: Path) -
     (tmp_path / "cache").write_text("a file")
     path = io.write(_recording(4.0), tmp_path / "…….wav")
     assert resolver.resolve(path).name == "reference"
+
+
+def test_the_built_in_voices_are_read_once_and_belong_to_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = builtin_voice("kumo")
+    monkeypatch.setattr("autovoice.voices.builtin.safe_open", None)
+    first.style[:] = 0.0
+    second = builtin_voice("kumo")
+    assert np.abs(second.style).max() > 0
+    assert np.array_equal(first.embedding, second.embedding)

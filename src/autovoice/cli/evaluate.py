@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_OF_ONE = ("output", "source", "reference", "semitones", "kind", "language", "separate", "no_words",
-           "gate")  # fmt: skip
+_OF_ONE = ("output", "source", "text", "reference", "semitones", "kind", "language", "separate",
+           "no_words", "gate")  # fmt: skip
+_NOT_OF_TEXT = {"source", "semitones", "kind", "separate"}
 _OF_PROTOCOL = ("pairs", "compare", "seconds", "only", "with_cards", "fresh")
 _NOT_OF_STRESS = {*_OF_ONE, *_OF_PROTOCOL} - {"semitones", "compare", "only"}
 GATE_FAILED = 1
@@ -30,6 +31,7 @@ GATE_FAILED = 1
 @click.command("eval")
 @click.argument("output", metavar="[OUT]", required=False, type=_FILE)
 @click.option("--source", type=_FILE, metavar="FILE", help="What OUT was made of.")
+@click.option("--text", metavar="WORDS", help="What OUT was to say, where no source was sung.")
 @click.option(
     "--reference",
     metavar="VOICE",
@@ -50,7 +52,9 @@ GATE_FAILED = 1
     show_default=True,
     help="Singing, speech, or a voice converted to itself: which gates hold.",
 )
-@click.option("--language", metavar="xx", help="Of the words. Default: detected in the source.")
+@click.option(
+    "--language", metavar="xx", help="Of the words. Default: detected in the source; of --text en."
+)
 @click.option("--separate", is_flag=True, help="Take the vocals out of OUT and the source first.")
 @click.option("--no-words", is_flag=True, help="Do not transcribe.")
 @click.option("--gate", is_flag=True, help="Exit with 1 when a gate fails, or none applies.")
@@ -78,6 +82,8 @@ def evaluate(ctx: click.Context, /, **options: Any) -> int:
     autovoice eval OUT --source FILE --reference VOICE: the score card of one result. All three are
     voices alone; with backing, add --separate.
 
+    autovoice eval OUT --text WORDS --reference VOICE: the score card of speech made of text.
+
     autovoice eval --protocol DIR --report DIR: convert and judge every pair of an evaluation
     folder.
 
@@ -103,12 +109,16 @@ def evaluate(ctx: click.Context, /, **options: Any) -> int:
             raise click.UsageError("--protocol needs --report DIR, the folder for its results")
         return _protocol(options)
     _refuse(given & set(_OF_PROTOCOL), names, "for a whole folder; add --protocol DIR")
-    missing = [each for each in ("output", "source", "reference") if options[each] is None]
+    if options["text"] is not None:
+        _refuse(given & _NOT_OF_TEXT, names, "not for --text; leave out one or the other")
+    of = "source" if options["text"] is None else "text"
+    missing = [each for each in ("output", of, "reference") if options[each] is None]
     if missing:
         words = ", ".join(_spelt(names[each]) for each in missing)
         raise click.UsageError(
-            f"missing {words}: give OUT --source FILE --reference VOICE for one result, or "
-            "--protocol DIR --report DIR for a whole folder, or --stress --voice VOICE"
+            f"missing {words}: give OUT --source FILE --reference VOICE for one result, OUT --text "
+            "WORDS --reference VOICE for speech made of text, --protocol DIR --report DIR for a "
+            "whole folder, or --stress --voice VOICE"
         )
     return _one(options)
 
@@ -160,7 +170,7 @@ class _Case:
     """What was read: the voices that are judged."""
 
     output: Audio
-    source: Audio
+    source: Audio | None
     reference: cards.Reference
     notes: tuple[str, ...] = ()
 
@@ -176,15 +186,24 @@ def _one(options: dict[str, Any]) -> int:
         case = _separated(case, device)
     scorer = cards.make_scorer(device, words=not options["no_words"])
     with _waiting(f"judging {output}"):
-        card = scorer.card(
-            case.output,
-            case.source,
-            case.reference.voice,
-            kind=cast("Kind", options["kind"]),
-            semitones=options["semitones"],
-            language=options["language"],
-            names=(output.name, source.name, case.reference.name),
-        )
+        if case.source is None:
+            card = scorer.text_card(
+                case.output,
+                options["text"],
+                case.reference.voice,
+                language=options["language"] or "en",
+                names=(output.name, case.reference.name),
+            )
+        else:
+            card = scorer.card(
+                case.output,
+                case.source,
+                case.reference.voice,
+                kind=cast("Kind", options["kind"]),
+                semitones=options["semitones"],
+                language=options["language"],
+                names=(output.name, source.name, case.reference.name),
+            )
     card = cards.with_notes(card, *case.notes)
     files = _written(card, case, options["report"], output.stem)
     _print(card, files, as_json=options["as_json"])
@@ -199,7 +218,7 @@ def _gate_code(card: Card) -> int:
     return GATE_FAILED if cards.failed_gates(card) else 0
 
 
-def _read(output: Path, source: Path, reference: str) -> _Case:
+def _read(output: Path, source: Path | None, reference: str) -> _Case:
     from autovoice import io
     from autovoice.voices import VoiceStore
 
@@ -210,7 +229,7 @@ def _read(output: Path, source: Path, reference: str) -> _Case:
     else:
         voice = _stored(reference, store)
         wanted = cards.Reference(voice.name, voice.embedding)
-    return _Case(io.read(output), io.read(source), wanted)
+    return _Case(io.read(output), None if source is None else io.read(source), wanted)
 
 
 def _stored(word: str, store: Any) -> Any:
@@ -234,12 +253,13 @@ def _separated(case: _Case, device: str) -> _Case:
     fetch_missing(["spleeter-2stems"])
     separator = Builders().separator(device)
     with _waiting("taking the vocals out"):
-        output, source = (
+        output, *sources = (
             separate(audio, separator, Scratch(), _unseen).vocals
             for audio in (case.output, case.source)
+            if audio is not None
         )
     note = "the vocals were taken out of output and source before they were judged"
-    return _Case(output, source, case.reference, (note,))
+    return _Case(output, next(iter(sources), None), case.reference, (note,))
 
 
 def _unseen(_share: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autovoice.engine import memory
+from autovoice.engine import devices, memory
 from autovoice.engine.carrying import Carry
 from autovoice.engine.live_stages import LiveBuilders
 from autovoice.engine.resident_stages import Mixed, Resident, ResidentBuilders
@@ -343,6 +343,8 @@ class Stages:
                 return self._built[name]
             log.debug("building %s on %s", name, self.device)
             stage = build(self.device)
+            # What building took and does not need any more is not to be kept from everybody.
+            devices.release(self.device)
             if isinstance(stage, NetworkStage):
                 stage.mixed_precision = self.mixed_precision
                 stage.cpu_fallback = not retried

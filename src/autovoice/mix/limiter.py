@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from autovoice.mix.curves import shaped
-from autovoice.mix.true_peak import block_peaks
+from autovoice.mix.true_peak import block_peaks, loud_block_peaks
 from autovoice.types import FloatArray
 
 CEILING_DBTP = -1.0
@@ -23,6 +23,8 @@ MARGIN_DB = 0.2
 # Sound over +60 dB is scaled down to that first, so that no arithmetic overflows.
 MOST_LINEAR = 1000.0
 PASSES = 3
+# Blocks between two places that are turned down, up to which both are one.
+_SHORT_GAP = 256
 
 
 def limit(
@@ -54,7 +56,7 @@ def limit(
     target_dbtp = ceiling_dbtp - MARGIN_DB
     limited = samples
     for _ in range(PASSES):
-        peaks = block_peaks(limited, BLOCK_SAMPLES, device)
+        peaks = _peaks(limited, 10 ** (target_dbtp / 20), device)
         if peaks.size == 0 or peaks.max() <= ceiling:
             return limited
         reduction_db = _envelope(peaks, target_dbtp, sample_rate_hz)
@@ -62,6 +64,13 @@ def limit(
     # Reached only by waves made for it; the last few hundredths of a dB come off everywhere.
     highest = float(block_peaks(limited, BLOCK_SAMPLES, device).max())
     return limited * np.float32(min(10 ** (target_dbtp / 20) / highest, 1.0))
+
+
+def _peaks(samples: FloatArray, over: float, device: str | torch.device) -> FloatArray:
+    """Return the true peak of each block; on the CPU 0 for blocks that lie under ``over``."""
+    if torch.device(device).type == "cpu":
+        return loud_block_peaks(samples, BLOCK_SAMPLES, over)
+    return block_peaks(samples, BLOCK_SAMPLES, device)
 
 
 def _envelope(peaks: FloatArray, target_dbtp: float, sample_rate_hz: int) -> NDArray[np.float64]:
@@ -85,4 +94,32 @@ def _reduced(
 ) -> FloatArray:
     """Return the sound with a reduction that goes in straight lines from block to block."""
     gains = -reduction_db[None] / 20 * math.log(10)
-    return shaped(samples, gains, BLOCK_SAMPLES, device, curve=torch.exp)
+    if torch.device(device).type != "cpu":
+        return shaped(samples, gains, BLOCK_SAMPLES, device, curve=torch.exp)
+    made = samples.astype(np.float32)
+    for first, last in _touched(reduction_db):
+        lines = np.exp(_lines(gains[0, first:last]))
+        part = made[:, first * BLOCK_SAMPLES : last * BLOCK_SAMPLES]
+        part *= lines[: part.shape[1]]
+    return made
+
+
+def _lines(values: NDArray[np.float64]) -> FloatArray:
+    """Return straight lines between values at the centres of blocks, ``[N] -> [16 N]``."""
+    ends = np.concatenate([values[:1], values, values[-1:]]).astype(np.float32)[:, None]
+    share = ((np.arange(BLOCK_SAMPLES) + 0.5) / BLOCK_SAMPLES).astype(np.float32)
+    lines: FloatArray = (ends[:-1] + np.diff(ends, axis=0) * share).reshape(-1)
+    return lines[BLOCK_SAMPLES // 2 : -BLOCK_SAMPLES // 2]
+
+
+def _touched(reduction_db: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the runs of blocks that hold a gain below 1: each its first and one past its last."""
+    blocks = np.flatnonzero(reduction_db)
+    if not len(blocks):
+        return []
+    # A line begins and ends in the middle of the blocks beside; short gaps are not worth a cut.
+    cuts = np.flatnonzero(np.diff(blocks) > _SHORT_GAP) + 1
+    return [
+        (max(int(run[0]) - 1, 0), min(int(run[-1]) + 2, len(reduction_db)))
+        for run in np.split(blocks, cuts)
+    ]

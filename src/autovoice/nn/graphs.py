@@ -60,6 +60,7 @@ class GraphCache:
         self._seen: Counter[Hashable] = Counter()
         self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
         self._pool: Any = None
+        self._told: set[Hashable] = set()
         # What is said of the results of each work, by its name, by those who run it.
         self.results: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
@@ -112,13 +113,10 @@ class GraphCache:
         self, name: Hashable, work: Works, tensors: tuple[Tensor, ...]
     ) -> Captured | None:
         inputs = [tensor.clone() for tensor in tensors]
-        device = inputs[0].device
-        beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        beside.wait_stream(torch.cuda.current_stream(device))
         try:
-            with torch.cuda.stream(beside):
-                work(*inputs)  # what is set up at the first call must not be captured
-            torch.cuda.current_stream(device).wait_stream(beside)
+            # What is set up at the first call must not be captured. On the stream where it always
+            # runs: cuBLAS keeps a workspace for every other one, of 32 MiB on a Hopper.
+            work(*inputs)
             if self._pool is None:
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
@@ -127,6 +125,8 @@ class GraphCache:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            log.warning("%s: runs without a graph (%s)", name, str(error).splitlines()[0])
+            level = logging.DEBUG if name in self._told else logging.WARNING
+            self._told.add(name)
+            log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
         return Captured(graph, inputs, results)

@@ -14,11 +14,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from autovoice.errors import InputError
 from autovoice.nn.adain import AdainResBlk1d
 from autovoice.nn.albert import MAX_TOKENS, VOCABULARY, Albert
+from autovoice.nn.masked_lstm import Ends, MaskedLstm
 
 WIDTH = 512
 STYLE = 128
@@ -58,18 +58,6 @@ class TextFeatures:
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """Return ``[B, size]`` bool, true before each length."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]
-
-
-def packed_lstm(lstm: nn.LSTM, sequence: Tensor, lengths_cpu: Tensor) -> Tensor:
-    """Run a recurrent network on ``[B, N, C]``; each row ends at its own length."""
-    if int(lengths_cpu.min()) == sequence.shape[1]:
-        # Nothing is padding: PyTorch has a faster way without packing.
-        whole: Tensor = lstm(sequence)[0]
-        return whole
-    packed = pack_padded_sequence(sequence, lengths_cpu, batch_first=True, enforce_sorted=False)
-    output, _ = lstm(packed)
-    padded, _ = pad_packed_sequence(output, batch_first=True, total_length=sequence.shape[1])
-    return padded
 
 
 def masked_adain_block(block: AdainResBlk1d, x: Tensor, style: Tensor, frames: Tensor) -> Tensor:
@@ -133,10 +121,10 @@ class TextEncoder(nn.Module):
             )
             for _ in range(3)
         )
-        self.lstm = nn.LSTM(WIDTH, WIDTH // 2, batch_first=True, bidirectional=True)
+        self.lstm = MaskedLstm(WIDTH, WIDTH // 2)
 
-    def forward(self, tokens: Tensor, mask: Tensor, lengths_cpu: Tensor) -> Tensor:
-        return self.over_text(self.nearby(tokens, mask), lengths_cpu)
+    def forward(self, tokens: Tensor, mask: Tensor, ends: Ends) -> Tensor:
+        return self.over_text(self.nearby(tokens, mask), ends)
 
     def nearby(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Mix each phoneme with its neighbours, ``[B, N] -> [B, 512, N]``."""
@@ -146,9 +134,9 @@ class TextEncoder(nn.Module):
             x = block(x) * keep
         return x
 
-    def over_text(self, x: Tensor, lengths_cpu: Tensor) -> Tensor:
+    def over_text(self, x: Tensor, ends: Ends) -> Tensor:
         """Run the recurrent layer over what ``nearby`` returns, ``[B, 512, N]`` to the same."""
-        return packed_lstm(self.lstm, x.transpose(1, 2), lengths_cpu).transpose(1, 2)
+        return self.lstm.over(x.transpose(1, 2), ends).transpose(1, 2)
 
 
 class AdaLayerNorm(nn.Module):
@@ -171,15 +159,15 @@ class DurationEncoder(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(3):
-            layers.append(nn.LSTM(WIDTH + STYLE, WIDTH // 2, batch_first=True, bidirectional=True))
+            layers.append(MaskedLstm(WIDTH + STYLE, WIDTH // 2))
             layers.append(AdaLayerNorm())
         self.lstms = nn.ModuleList(layers)
 
-    def forward(self, x: Tensor, style: Tensor, lengths_cpu: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, ends: Ends) -> Tensor:
         styles = style[:, None].expand(-1, x.shape[1], -1)
         for layer in self.lstms:
-            if isinstance(layer, nn.LSTM):
-                x = packed_lstm(layer, torch.cat([x, styles], dim=-1), lengths_cpu)
+            if isinstance(layer, MaskedLstm):
+                x = layer.over(torch.cat([x, styles], dim=-1), ends)
             else:
                 x = layer(x, style)
         return torch.cat([x, styles], dim=-1)
@@ -202,22 +190,22 @@ class ProsodyPredictor(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.text_encoder = DurationEncoder()
-        self.lstm = nn.LSTM(WIDTH + STYLE, WIDTH // 2, batch_first=True, bidirectional=True)
+        self.lstm = MaskedLstm(WIDTH + STYLE, WIDTH // 2)
         self.duration_proj = DurationProjection()
-        self.shared = nn.LSTM(WIDTH + STYLE, WIDTH // 2, batch_first=True, bidirectional=True)
+        self.shared = MaskedLstm(WIDTH + STYLE, WIDTH // 2)
         self.F0 = _curve_blocks()
         self.N = _curve_blocks()
         self.F0_proj = nn.Conv1d(WIDTH // 2, 1, 1)
         self.N_proj = nn.Conv1d(WIDTH // 2, 1, 1)
 
-    def durations(self, encoded: Tensor, lengths_cpu: Tensor) -> Tensor:
+    def durations(self, encoded: Tensor, ends: Ends) -> Tensor:
         """Return frames per token before rounding, ``[B, N, 640] -> [B, N]``."""
-        frames: Tensor = self.duration_proj(packed_lstm(self.lstm, encoded, lengths_cpu))
+        frames: Tensor = self.duration_proj(self.lstm.over(encoded, ends))
         return frames
 
-    def over_time(self, aligned: Tensor, frames_cpu: Tensor) -> Tensor:
+    def over_time(self, aligned: Tensor, ends: Ends) -> Tensor:
         """Run the recurrent layer that both curves share, ``[B, T, 640] -> [B, 512, T]``."""
-        return packed_lstm(self.shared, aligned, frames_cpu).transpose(1, 2)
+        return self.shared.over(aligned, ends).transpose(1, 2)
 
     def curves(self, shared: Tensor, style: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return pitch in Hz and energy, ``[B, 512, T] -> [B, 2T]`` each."""
@@ -277,61 +265,72 @@ class KokoroText(nn.Module):
             style: a voice's 256 numbers for each row.
             speed: rate of speech, a number or ``[B]``, above 0. Default 1.
             duration_scale: ``[B, N]`` factor on each token's duration, above 0. Default none.
-            run: runs all but the recurrent layers, filled up to shapes that recur; it may replay
-                graphs. Default: here and now, as long as they are.
+            run: runs all up to the durations, then all from the frames on, each filled up to shapes
+                that recur; it may replay graphs. Default: here and now, as long as they are.
 
         Raises:
             InputError: more than 512 tokens.
         """
-        if tokens.shape[1] > MAX_TOKENS:
-            raise InputError(
-                f"tokens: found {tokens.shape[1]} phonemes, expected at most {MAX_TOKENS}; "
-                "split the text"
-            )
-        mask = length_mask(lengths, tokens.shape[1])
-        lengths_cpu = lengths.cpu()
-        prosody = style[:, STYLE:]
-        context, nearby = self._read(tokens, mask, run)
-        encoded = self.predictor.text_encoder(context, prosody, lengths_cpu)
-        durations = self.predictor.durations(encoded, lengths_cpu)
-        durations = durations / torch.as_tensor(speed, device=style.device).reshape(-1, 1)
-        if duration_scale is not None:
-            durations = durations * duration_scale
-        durations = durations.round().clamp(min=1).long() * mask
-        content = self.text_encoder.over_text(nearby, lengths_cpu)
-        frames = durations.sum(dim=1)
-        frames_cpu = frames.cpu()
-        index, keep = _alignment(durations, frames, int(frames_cpu.max()))
-        shared = self.predictor.over_time(_spread(encoded, index, keep), frames_cpu)
-        f0_hz, energy = self._curves(shared, prosody, frames, run)
-        asr = _spread(content.transpose(1, 2), index, keep).transpose(1, 2)
-        return TextFeatures(asr, f0_hz, energy, durations, frames)
-
-    def _read(self, tokens: Tensor, mask: Tensor, run: Runner | None) -> tuple[Tensor, ...]:
-        """Return the phonemes in context, ``[B, N, 512]``, and with neighbours, ``[B, 512, N]``."""
-
-        def work(tokens: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-            context = self.bert_encoder(self.bert(tokens, mask))
-            return context, self.text_encoder.nearby(tokens, mask)
-
-        if run is None:
-            return work(tokens, mask)
         size = tokens.shape[1]
-        missing = min(-size % TOKENS_STEP, MAX_TOKENS - size)
-        padded = [functional.pad(tensor, (0, missing)) for tensor in (tokens, mask)]
-        context, nearby = run("text", work, *padded)
-        return context[:, :size], nearby[:, :, :size]
-
-    def _curves(
-        self, shared: Tensor, style: Tensor, frames: Tensor, run: Runner | None
-    ) -> tuple[Tensor, ...]:
-        """Return pitch and energy, see ``ProsodyPredictor.curves``."""
+        if size > MAX_TOKENS:
+            raise InputError(
+                f"tokens: found {size} phonemes, expected at most {MAX_TOKENS}; split the text"
+            )
+        prosody = style[:, STYLE:].contiguous()
+        rate = torch.as_tensor(speed, dtype=style.dtype, device=style.device)
+        scale = style.new_ones(tokens.shape) if duration_scale is None else duration_scale
+        asked = (tokens, lengths, prosody, rate.expand(len(tokens)).contiguous(), scale)
+        encoded, content, durations, frames = self._read(asked, run)
+        frames_cpu = frames.cpu()
+        longest = int(frames_cpu.max())
+        whole = longest if run is None else -(-longest // FRAMES_STEP) * FRAMES_STEP
+        index, keep = _alignment(durations, frames, whole)
+        aligned = _spread(encoded, index, keep)
         if run is None:
-            return self.predictor.curves(shared, style, frames)
-        size = shared.shape[2]
-        padded = functional.pad(shared, (0, -size % FRAMES_STEP))
-        curves = run("curves", self.predictor.curves, padded, style, frames)
-        return tuple(curve[:, : 2 * size] for curve in curves)
+            f0_hz, energy = self._spoken(aligned, prosody, frames, Ends(frames, frames_cpu))
+        else:
+            f0_hz, energy = run("frames", self._spoken, aligned, prosody, frames)
+        asr = _spread(content, index, keep)[:, :longest].transpose(1, 2)
+        curves = f0_hz[:, : 2 * longest], energy[:, : 2 * longest]
+        return TextFeatures(asr, *curves, durations[:, :size], frames)
+
+    def _read(self, asked: tuple[Tensor, ...], run: Runner | None) -> tuple[Tensor, ...]:
+        """Return what ``_prepared`` does, through ``run`` with more padding."""
+        tokens, lengths, prosody, rate, scale = asked
+        if run is None:
+            return self._prepared(*asked, ends=Ends(lengths, lengths.cpu()))
+        missing = min(-tokens.shape[1] % TOKENS_STEP, MAX_TOKENS - tokens.shape[1])
+        tokens, scale = (functional.pad(tensor, (0, missing)) for tensor in (tokens, scale))
+        return run("text", self._prepared, tokens, lengths, prosody, rate, scale)
+
+    def _prepared(self, *asked: Tensor, ends: Ends | None = None) -> tuple[Tensor, ...]:
+        """Read the text and decide how long each token lasts.
+
+        Args:
+            asked: tokens and lengths as for ``forward``; ``[B, 128]`` prosody; ``[B]`` rate of
+                speech; ``[B, N]`` factor on each duration.
+            ends: of the rows. Default: nothing is asked of the device.
+
+        Returns:
+            The text with its style ``[B, N, 640]``, its content ``[B, N, 512]``, durations
+            ``[B, N]`` int64 and their sums ``[B]``.
+        """
+        tokens, lengths, prosody, rate, scale = asked
+        ends = ends or Ends(lengths)
+        mask = length_mask(lengths, tokens.shape[1])
+        context = self.bert_encoder(self.bert(tokens, mask))
+        encoded = self.predictor.text_encoder(context, prosody, ends)
+        durations = self.predictor.durations(encoded, ends) / rate[:, None] * scale
+        durations = durations.round().clamp(min=1).long() * mask
+        content = self.text_encoder(tokens, mask, ends).transpose(1, 2)
+        return encoded, content, durations, durations.sum(dim=1)
+
+    def _spoken(
+        self, aligned: Tensor, prosody: Tensor, frames: Tensor, ends: Ends | None = None
+    ) -> tuple[Tensor, ...]:
+        """Return pitch in Hz and energy, ``[B, T, 640] -> [B, 2T]`` each."""
+        shared = self.predictor.over_time(aligned, ends or Ends(frames))
+        return self.predictor.curves(shared, prosody, frames)
 
 
 def _alignment(durations: Tensor, frames: Tensor, size: int) -> tuple[Tensor, Tensor]:

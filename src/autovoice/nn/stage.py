@@ -64,6 +64,8 @@ class NetworkStage:
 
     # Signal processing that half precision would spoil stays out of autocast.
     exact = False
+    # A stage that fills its passes up to sizes that come again may get any number of items.
+    fills_up = False
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import torch
 from autovoice import weights
 from autovoice.errors import InputError
 from autovoice.nn import residence
+from autovoice.nn.graphs import GraphCache
 from autovoice.nn.kokoro_text import STYLE, KokoroText
 from autovoice.nn.precision import float32_convolutions
 from autovoice.nn.stage import NetworkStage
@@ -26,6 +27,7 @@ UNVOICED_BELOW_HZ = 10.0
 HIGHEST_F0_HZ = 1_400.0
 # Texts of up to so many phonemes more share a pass: what is filled up costs little.
 TOGETHER_PHONEMES = 64
+MOST_GRAPHS = 64
 # About how long a phoneme lasts, by which the need of a pass is told before it is known.
 PHONEME_S = 0.08
 
@@ -77,6 +79,8 @@ class AcousticFront(NetworkStage):
     Source: see ``nn.kokoro_text``.
     """
 
+    fills_up = True
+
     def __init__(
         self,
         *,
@@ -88,6 +92,8 @@ class AcousticFront(NetworkStage):
         vocabulary: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(device=device, mixed_precision=mixed_precision, cpu_fallback=cpu_fallback)
+        # Lengths of text, lengths of sound and sizes of batches are shapes of their own.
+        self.graphs = GraphCache(most=MOST_GRAPHS)
         self.network = KokoroText()
         self.network.load_state_dict(dict(tensors or _default_tensors()))
         self.add_network(self.network)
@@ -172,6 +178,9 @@ class AcousticFront(NetworkStage):
     def _run(self, asked: Sequence[_Asked]) -> list[_Found]:
         """Read several texts in one pass; each comes out as if it were alone."""
         device, longest = self.device, max(len(one.tokens) for one in asked)
+        count = len(asked)
+        if device.type != "cpu":
+            asked = _filled(asked)
         ids = torch.tensor([one.tokens + [0] * (longest - len(one.tokens)) for one in asked])
         lengths = torch.tensor([len(one.tokens) for one in asked])
         # The text side reads the prosody half alone; the timbre is the decoder's.
@@ -191,14 +200,23 @@ class AcousticFront(NetworkStage):
         curves = (found.asr.float(), found.f0_hz.float(), found.energy.float())
         asr, f0_hz, energy, durations, frames = fetched(*curves, found.durations, found.frames)
         rows = []
-        for index, (count, one) in enumerate(zip(frames.tolist(), asked, strict=True)):
-            words = np.ascontiguousarray(asr[index, :, :count])
+        for index, (length, one) in enumerate(zip(frames.tolist()[:count], asked, strict=False)):
+            words = np.ascontiguousarray(asr[index, :, :length])
             if device.type != "cpu":
                 # The decoder reads them next: they need not go up again.
-                residence.keep(words, curves[0][index, :, :count].clone())
-            rows.append((words, f0_hz[index, : 2 * count].copy(), energy[index, : 2 * count].copy(),
-                         durations[index, : len(one.tokens)].copy()))  # fmt: skip
+                residence.keep(words, curves[0][index, :, :length].clone())
+            f0, loud = (curve[index, : 2 * length].copy() for curve in (f0_hz, energy))
+            rows.append((words, f0, loud, durations[index, : len(one.tokens)].copy()))
         return rows
+
+
+def _filled(asked: Sequence[_Asked]) -> list[_Asked]:
+    """Return a batch of a size that comes again, a power of two; what is new is one silence long.
+
+    A captured graph serves one size only.
+    """
+    missing = (1 << (len(asked) - 1).bit_length()) - len(asked)
+    return [*asked, *[_Asked([0], asked[0].prosody, FASTEST)] * missing]
 
 
 def _spoken(found: _Found, way: Prosody, utterance: Utterance, speaker: Speaker) -> SpokenFeatures:

@@ -37,11 +37,13 @@ class AcceleratedDecoder:
     """Run a decoder through the fused kernels, in half precision.
 
     Args:
-        decoder: on its CUDA device; its weights are copied.
+        decoder: anywhere; its weights are copied.
+        device: the CUDA device to run on. Default: the decoder's.
     """
 
-    def __init__(self, decoder: KokoroDecoder) -> None:
+    def __init__(self, decoder: KokoroDecoder, device: torch.device | None = None) -> None:
         self._decoder = decoder
+        self._device = device or next(decoder.parameters()).device
         self._fused = self._built()
         self._graphs = GraphCache()
 
@@ -79,8 +81,8 @@ class AcceleratedDecoder:
             old.copy_(new)
 
     def _built(self) -> FusedDecoder:
-        device = next(self._decoder.parameters()).device
-        return FusedDecoder(self._decoder, torch.float16).to(device).requires_grad_(False)
+        fused = FusedDecoder(self._decoder, torch.float16).to(self._device)
+        return fused.requires_grad_(False)
 
 
 def _tensors(network: FusedDecoder) -> list[Tensor]:

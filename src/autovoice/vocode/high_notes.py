@@ -78,6 +78,8 @@ def octaves_down(f0_hz: FloatArray, most_hz: float) -> Octaves:
         most_hz: nothing is left above.
     """
     octaves = np.zeros(len(f0_hz), np.int64)
+    if f0_hz.max(initial=0.0) <= most_hz:
+        return octaves
     now = 0
     for frame, hz in enumerate(f0_hz.tolist()):
         if hz > 0:

@@ -35,7 +35,10 @@ def speech_vocoder(device: str | torch.device = "cpu", *, share: float = SHARE) 
         for key, value in weights.tensors("kokoro-82m").items()
         if key.startswith("decoder.")
     }
-    vocoder = Vocoder(device=device, tensors=between(own, weights.voice_model("decoder"), share))
+    tensors = between(own, weights.voice_model("decoder"), share)
+    # Voices with additions of their own speak through another decoder; this one is seldom needed
+    # as it is, for notes that are held.
+    vocoder = Vocoder(device=device, tensors=tensors, lean=True)
     if multiplies_bfloat16():
         for module in vocoder.network.modules():
             if isinstance(module, AdaINResBlock1):

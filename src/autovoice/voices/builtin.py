@@ -8,6 +8,7 @@ and ``<name>.f0_hz`` ``[3]`` (median, 5th and 95th percentile), and in its heade
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,23 @@ def builtin_voice(name: str, file: Path | None = None) -> Voice:
     Raises:
         WeightsError: the file of built-in voices is missing or damaged.
     """
-    if file is None:
-        from autovoice import weights
+    style, embedding, f0_hz, metadata = _own(name) if file is None else _read(name, file)
+    # Copies: a voice belongs to whoever asked for it.
+    return _assemble(name, style.copy(), embedding.copy(), f0_hz, metadata)
 
-        file = weights.bundled(BUILTIN_FILE)
+
+_Read = tuple[FloatArray, FloatArray, FloatArray, Mapping[str, str]]
+
+
+@cache
+def _own(name: str) -> _Read:
+    """Read a voice of the file that comes with the program, once: every call asks for one."""
+    from autovoice import weights
+
+    return _read(name, weights.bundled(BUILTIN_FILE))
+
+
+def _read(name: str, file: Path) -> _Read:
     try:
         with safe_open(file, framework="np") as handle:
             metadata = handle.metadata() or {}
@@ -52,7 +66,7 @@ def builtin_voice(name: str, file: Path | None = None) -> Voice:
         raise WeightsError(
             f"{file}: built-in voice {name!r} cannot be read ({error}); install AutoVoice again"
         ) from error
-    return _assemble(name, style, embedding, f0_hz, metadata)
+    return style, embedding, f0_hz, metadata
 
 
 def _assemble(

@@ -20,6 +20,9 @@ from autovoice.errors import Cancelled
 log = logging.getLogger(__name__)
 MAX_WAIT_MS = 2.0
 MAX_BATCH = 64
+# A burst of calls whose passes may have any size is gathered as long as it goes on, up to so many
+# times the usual wait; it is one while so many are on their way, and more than there are in line.
+MOST_WAITS, LEAST_BURST = 4, 8
 # No bound: what a batch needs is then found out by running it.
 UNBOUNDED_BYTES = 1 << 62
 # A thread without work ends, so that nothing has to be closed.
@@ -261,11 +264,18 @@ class Batcher:
         if not batch or batch[0].key is None or len(batch) >= self._most(batch[0]):
             return 0.0
         # What is alike but beyond a power of two holds nobody up: it may fill the next one.
-        others_wait = self._queue.holds_other(batch[0])
-        priority = batch[0].call.priority  # live sound does not wait for songs
-        if others_wait or self._calls[priority] <= self._queue.requests(priority):
+        head, priority = batch[0], batch[0].call.priority  # live sound does not wait for songs
+        here = self._queue.requests(priority)
+        missing = self._calls[priority] - here
+        burst = head.any_size and priority is Priority.BATCH and missing >= max(LEAST_BURST, here)
+        if missing <= 0 or (self._queue.holds_other(head) and not burst):
             return 0.0
-        return batch[0].since_s + self.max_wait_ms / 1000 - self._clock()
+        wait_s = self.max_wait_ms / 1000
+        until_s = head.since_s + wait_s
+        if burst:
+            newest_s = max(job.since_s for job in batch)
+            until_s = min(newest_s + wait_s, head.since_s + MOST_WAITS * wait_s)
+        return until_s - self._clock()
 
     def _run(self, jobs: list[Job]) -> None:
         """Run jobs of one key and hand each its result or its own error."""

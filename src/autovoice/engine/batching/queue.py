@@ -25,6 +25,7 @@ class Job:
         call: the request that it belongs to.
         cost_bytes: memory that it needs while it runs.
         since_s: when it was queued.
+        any_size: ``many`` takes any number of items. Default: sizes that come again.
     """
 
     item: Any
@@ -34,6 +35,7 @@ class Job:
     call: Call = field(default_factory=Call)
     cost_bytes: int = 0
     since_s: float = 0.0
+    any_size: bool = False
     future: Future[Any] = field(default_factory=Future)
 
 
@@ -89,6 +91,8 @@ class FairQueue:
                 break
             batch.append(job)
             left -= job.cost_bytes
+        if head.any_size:
+            return batch
         # Sizes that come again: a captured graph serves one size only.
         return batch[: 1 << (len(batch).bit_length() - 1)]
 

@@ -69,7 +69,8 @@ class DeviceScheduler:
         name = type(stage).__name__
         alike = (id(stage), getattr(work, "__name__", ""), key, precision)
         cost = self._cost_bytes(name, seconds)
-        result: Result = self._result(Job(item, many, one, alike, call, cost))
+        job = Job(item, many, one, alike, call, cost, any_size=stage.fills_up)
+        result: Result = self._result(job)
         return result
 
     def _result(self, job: Job) -> Any:

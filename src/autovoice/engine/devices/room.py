@@ -73,7 +73,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: str) -> None:
-    """Give cached GPU memory back after a failed try."""
+    """Give back GPU memory that is cached and not in use: after a failed try, after building."""
     if device.startswith("cuda"):
         import torch
 
