@@ -17,7 +17,7 @@ from autovoice.errors import Cancelled, ResourceError, UnsupportedAudio, Weights
 from autovoice.server import janitor
 from autovoice.server.database import Database, DatabaseUnavailable
 from autovoice.server.files import FileStore, StorageFull
-from autovoice.server.filetable import FileTable
+from autovoice.server.filetable import FileTable, new_file
 from autovoice.server.jobs import JobTable, tallies
 from autovoice.server.jobs.records import Outcome
 from autovoice.server.rates import Rates
@@ -259,7 +259,8 @@ def test_what_has_outlived_its_time_goes(
     for _ in range(2):
         with store.receive() as part:
             part.write(b"sound")
-            kept.append(files.add("anna", part.keep(), "a.wav", None, clock.now))
+            kept.append(new_file("anna", part.keep(), "a.wav", None, clock.now))
+            files.add(kept[-1])
     done, _ = table.submit(new_job(folder="jobs/aa/done"))
     table.request_cancel(done.id)
     table.submit(new_job(files=[kept[0].id]))

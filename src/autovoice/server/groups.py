@@ -1,10 +1,10 @@
 """Write together what several threads want to write at the same moment: one commit for all of them.
 
-A commit that waits for the disk takes tens of milliseconds, whatever it holds. So a thread that has
-written what it had to, and sees others wait, leaves its transaction open to the next one, and so on;
-the last commits, and only then any of them goes on. Each stands behind a savepoint, so that one that
-raises takes back its own changes alone. Where the database itself fails, nothing of the group is written
-and all are told.
+A commit that waits for the disk takes tens of milliseconds, whatever it holds. So a thread that
+has written what it had to, and sees others wait, leaves its transaction open to the next one, and
+so on; the last commits, and only then any of them goes on. Each stands behind a savepoint, so that
+one that raises takes back its own changes alone. Where the database itself fails, nothing of the
+group is written and all are told.
 """
 
 from __future__ import annotations

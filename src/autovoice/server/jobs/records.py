@@ -43,6 +43,21 @@ class NewJob:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A row of the table of files; see ``tables.files``."""
+
+    id: str
+    owner: str
+    path: str
+    name: str
+    bytes: int
+    sha256: str
+    seconds: float | None
+    created_at: float
+    used_at: float
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a submission must not exceed; 0 means no limit.
 
