@@ -41,7 +41,8 @@ def run(point, folder):
             filetable.FileTable.add = die
             desk.client.post("/api/v1/files", files={"file": ("after.wav", tone(0.5))})
         elif point == "entered":
-            file = desk.client.post("/api/v1/files", files={"file": ("after.wav", tone(0.5))}).json()
+            files_ = {"file": ("after.wav", tone(0.5))}
+            file = desk.client.post("/api/v1/files", files=files_).json()
             JobTable.submit = die
             asked = {"voice": "kumo", "file_id": file["id"]}
             desk.client.post("/api/v1/convert/song", json=asked)

@@ -129,6 +129,23 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class News:
+    """How far a job is.
+
+    Args:
+        stage: what it is at; empty for what was told before.
+        overall: how much of the whole is done, 0 to 1; it never falls.
+        progress: of each stage that is named, 0 to 1.
+        chunks: how many are safe on disk, and of how many, where that is known; None as before.
+    """
+
+    stage: str = ""
+    overall: float = 0.0
+    progress: Mapping[str, float] = field(default_factory=dict)
+    chunks: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True)
 class Observation:
     """One value for a histogram that outlives processes.
 
