@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -169,8 +170,34 @@ def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
         "make speed",
         "exec scripts/run_e2e_tests.sh --quick --known e2e/known_shortfalls.toml",
     ]
-    assert len(code) == 5
+    assert code[2:-3] == [
+        "make setup",
+        "scripts/test_programs.sh",
+        'PATH="$PWD/.venv/programs/usr/bin:$PATH"',
+    ]
+    assert len(code) == 8
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_programs_that_cannot_be_had_are_named_and_stop_nothing(tmp_path: Path) -> None:
+    """Neither a package manager nor a network: what needs them is skipped, all else runs."""
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts" / "test_programs.sh", tmp_path / "scripts")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "mkdir", "sh"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    python.chmod(0o755)
+    done = subprocess.run(
+        [tools / "bash", script], env={"PATH": str(tools)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("test_programs: ")]
+    assert [line.split()[1] for line in told] == ["Prometheus", "atheris"]
 
 
 def test_the_hosted_ci_runs_the_same_script_on_every_python() -> None:
