@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -161,6 +162,19 @@ def test_make_has_every_target_and_lists_it() -> None:
     assert [target for target in targets if f"make {target} " not in done.stdout] == []
 
 
+def test_what_is_imported_is_compiled_once() -> None:
+    """Dependencies are installed without bytecode, so a variable that forbids it must not hold."""
+    rule = "unexport PYTHONDONTWRITEBYTECODE"
+    assert rule in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    done = subprocess.run(
+        ["make", "-f", "-", "told"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+        input='include Makefile\ntold:\n\t@echo "found $${PYTHONDONTWRITEBYTECODE-nothing}"\n',
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.stdout == "found nothing\n"
+
+
 def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line and not line.startswith("#")]
@@ -171,11 +185,12 @@ def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
         "exec scripts/run_e2e_tests.sh --quick --known e2e/known_shortfalls.toml",
     ]
     assert code[2:-3] == [
+        "unset PYTHONDONTWRITEBYTECODE",
         "make setup",
         "scripts/test_programs.sh",
         'PATH="$PWD/.venv/programs/usr/bin:$PATH"',
     ]
-    assert len(code) == 8
+    assert len(code) == 9
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
