@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -160,6 +162,19 @@ def test_make_has_every_target_and_lists_it() -> None:
     assert [target for target in targets if f"make {target} " not in done.stdout] == []
 
 
+def test_what_is_imported_is_compiled_once() -> None:
+    """Dependencies are installed without bytecode, so a variable that forbids it must not hold."""
+    rule = "unexport PYTHONDONTWRITEBYTECODE"
+    assert rule in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    done = subprocess.run(
+        ["make", "-f", "-", "told"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+        input='include Makefile\ntold:\n\t@echo "found $${PYTHONDONTWRITEBYTECODE-nothing}"\n',
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.stdout == "found nothing\n"
+
+
 def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     code = [line for line in lines if line and not line.startswith("#")]
@@ -169,8 +184,35 @@ def test_ci_runs_the_tests_the_check_of_speed_and_the_workflows() -> None:
         "make speed",
         "exec scripts/run_e2e_tests.sh --quick --known e2e/known_shortfalls.toml",
     ]
-    assert len(code) == 5
+    assert code[2:-3] == [
+        "unset PYTHONDONTWRITEBYTECODE",
+        "make setup",
+        "scripts/test_programs.sh",
+        'PATH="$PWD/.venv/programs/usr/bin:$PATH"',
+    ]
+    assert len(code) == 9
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_programs_that_cannot_be_had_are_named_and_stop_nothing(tmp_path: Path) -> None:
+    """Neither a package manager nor a network: what needs them is skipped, all else runs."""
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(ROOT / "scripts" / "test_programs.sh", tmp_path / "scripts")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "mkdir", "sh"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    python.chmod(0o755)
+    done = subprocess.run(
+        [tools / "bash", script], env={"PATH": str(tools)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("test_programs: ")]
+    assert [line.split()[1] for line in told] == ["Prometheus", "atheris"]
 
 
 def test_the_hosted_ci_runs_the_same_script_on_every_python() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_desk import OTHER_DATABASE, Clock, database_url, drop_databases
+from server_desk import KEEP_DATABASES, OTHER_DATABASE, Clock, database_url, drop_databases
 
 from autovoice.server.database import Database
 from autovoice.server.jobs import JobTable
@@ -19,7 +19,7 @@ from autovoice.server.migrations import upgrade
 @pytest.fixture(scope="session", autouse=True)
 def _databases() -> Iterator[None]:
     yield
-    if OTHER_DATABASE:
+    if OTHER_DATABASE and not KEEP_DATABASES:
         drop_databases()
 
 

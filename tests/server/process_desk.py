@@ -21,7 +21,10 @@ from api_desk import tone
 from server_desk import OTHER_DATABASE, database_url
 
 PATIENCE_S = 180.0
-SETTINGS = {"engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json"}
+# No live engine unless a test is about it: starting its process takes as long as all else here.
+SETTINGS = {
+    "engine": "fake", "fake_chunk_s": 0.01, "free_bytes": 0, "log_format": "json", "max_streams": 0,
+}  # fmt: skip
 
 
 def environment(folder: Path) -> dict[str, str]:

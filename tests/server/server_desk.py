@@ -20,6 +20,8 @@ from autovoice.server.jobs import NewJob
 # An address of a PostgreSQL server: then every test has databases of its own there.
 OTHER_DATABASE = os.environ.get("AUTOVOICE_TEST_DATABASE_URL")
 of_sqlite = pytest.mark.skipif(OTHER_DATABASE is not None, reason="is about SQLite and its file")
+# Whether that server is thrown away with all that is in it: dropping a database takes it a second.
+KEEP_DATABASES = bool(os.environ.get("AUTOVOICE_TEST_KEEP_DATABASES"))
 _made: set[str] = set()
 # Elsewhere a program that is not installed skips its tests; there, where `.github/workflows/ci.yml`
 # installs all of them, it fails them.

@@ -107,7 +107,7 @@ def test_promtool_agrees(tmp_path: Path) -> None:
 
 @needs("prometheus")
 def test_a_real_server_scrapes_and_evaluates(tmp_path: Path) -> None:
-    with reserved_port() as port, running(tmp_path / "d", max_streams=0) as service:
+    with reserved_port() as port, running(tmp_path / "d") as service:
         job = service.submit(service.upload(tone()), "k")
         service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
         target = urllib.parse.urlsplit(service.url).netloc

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from api_desk import ApiDesk, refused, serving, tone
-from sqlalchemy import select
+from sqlalchemy import Connection, event, func, select
 
 from autovoice.server import tables
 from autovoice.server.api.capacity import FULL_S
@@ -48,6 +48,24 @@ def test_a_song_becomes_a_cover(desk: ApiDesk) -> None:
     refused(desk.client.get(f"{job['links']['report']}?format=html"), 404, "not_kept")
     part = desk.client.get(job["links"]["result"], headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"RIFF")
+
+
+def test_a_song_and_its_job_are_one_transaction(desk: ApiDesk) -> None:
+    """And one that was accepted before leaves neither a row nor a file."""
+    database, rooms = desk.service.database, desk.settings.data_dir / "files"
+    written: list[bool] = []
+
+    def committed(connection: Connection) -> None:
+        written.append(not connection.get_execution_options().get("autovoice_read"))
+
+    event.listen(database.engine, "commit", committed)
+    first = desk.song(key="k")
+    assert sum(written) == 1
+    again = desk.song(key="k")
+    assert (first.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert len([one for one in rooms.rglob("*") if one.is_file()]) == 1
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(tables.files)).scalar_one() == 1
 
 
 def test_a_stored_file_serves_many_jobs(desk: ApiDesk) -> None:

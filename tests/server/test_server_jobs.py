@@ -18,6 +18,7 @@ from autovoice.server.jobs import (
     Lease,
     LeaseLost,
     Limits,
+    News,
     QueueFull,
     QuotaExceeded,
 )
@@ -48,8 +49,9 @@ def test_a_job_is_done_once(table: JobTable, database: Database, clock: Clock) -
     clock.now += 2.0
     lease = taken(table)
     assert table.claim("w2", 30.0) is None
-    assert table.report(lease, "convert", 0.5, {"convert": 0.4}) == "held"
-    assert table.checkpoint(lease, 2, 5) == "held"
+    assert table.report(lease, News("convert", 0.5, {"convert": 0.4})) == "held"
+    assert table.report(lease, News(chunks=(2, 5))) == "held"
+    assert table.get(job.id).progress == {"convert": 0.4}
     clock.now += 3.0
     table.finish(lease, Outcome({"output": "1/cover.flac"}, bytes=7))
     with pytest.raises(LeaseLost):
@@ -81,8 +83,7 @@ def test_a_silent_worker_loses_its_job(table: JobTable, clock: Clock) -> None:
     second = taken(table, "w2")
     assert second.job.attempt == 2
     assert table.heartbeat(first, 30.0) == "lost"
-    assert table.report(first, "mix", 0.9, {}) == "lost"
-    assert table.checkpoint(first, 9, 9) == "lost"
+    assert table.report(first, News("mix", 0.9, chunks=(9, 9)), 30.0) == "lost"
     for late in (lambda: table.finish(first, Outcome({})), lambda: table.cancelled(first)):
         with pytest.raises(LeaseLost):
             late()
@@ -110,7 +111,7 @@ def test_a_step_forward_forgives_earlier_deaths(table: JobTable, clock: Clock) -
     table.submit(new_job())
     for chunk in range(1, 8):
         lease = taken(table)
-        assert table.checkpoint(lease, chunk, 8) == "held"
+        assert table.report(lease, News(chunks=(chunk, 8))) == "held"
         clock.now += 31.0
     assert taken(table).job.attempt == 8
 
@@ -160,8 +161,8 @@ def test_cancelling(table: JobTable, clock: Clock) -> None:
     asked = table.request_cancel(running.id, "anna")
     assert (asked.state, asked.cancel_requested) == ("running", True)
     assert table.heartbeat(lease, 30.0) == "cancel"
-    assert table.report(lease, "convert", 0.2, {}) == "cancel"
-    assert table.checkpoint(lease, 1, 2) == "cancel"
+    assert table.report(lease, News("convert", 0.2)) == "cancel"
+    assert table.report(lease, News(chunks=(1, 2))) == "cancel"
     table.cancelled(lease)
     assert table.request_cancel(running.id).state == "cancelled"
     orphan, _ = table.submit(new_job())

@@ -252,7 +252,7 @@ def drain(socket: Any) -> None:
 
 def test_a_killed_engine_closes_its_sessions_and_comes_back(tmp_path: Path) -> None:
     """Within the service: 1013 with advice, no hang; the next session works, jobs never noticed."""
-    with running(tmp_path / "d") as service:
+    with running(tmp_path / "d", max_streams=8) as service:
         with speak(service.url, "poison-kill") as socket:
             while json.loads(socket.recv(timeout=60))["type"] == "error":
                 pytest.fail("the live engine was not there")
@@ -273,7 +273,10 @@ def test_a_killed_engine_closes_its_sessions_and_comes_back(tmp_path: Path) -> N
 
 
 def test_sigterm_lets_a_session_go_on_for_a_while(tmp_path: Path) -> None:
-    with running(tmp_path / "d", grace_s=6.0) as service, speak(service.url, "kumo") as socket:
+    with (
+        running(tmp_path / "d", max_streams=8, grace_s=6.0) as service,
+        speak(service.url, "kumo") as socket,
+    ):
         assert json.loads(socket.recv(timeout=60))["type"] == "ready"
         pid = service.pids["live"]
         service.process.send_signal(signal.SIGTERM)

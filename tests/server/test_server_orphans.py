@@ -22,7 +22,7 @@ import os, signal, sys
 from pathlib import Path
 from api_desk import serving, tone
 from autovoice.server import files, filetable, janitor
-from autovoice.server.jobs import JobTable
+from autovoice.server.jobs import JobTable, tallies
 
 def die(*_arguments, **_options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -34,9 +34,18 @@ def run(point, folder):
         if point == "received":
             files.Part.keep = die
         elif point == "kept":
-            filetable.FileTable.add = die
-        elif point == "entered":
             JobTable.submit = die
+        elif point == "within":  # the transaction, behind both rows
+            tallies.count = die
+        elif point == "stored":
+            filetable.FileTable.add = die
+            desk.client.post("/api/v1/files", files={"file": ("after.wav", tone(0.5))})
+        elif point == "entered":
+            files_ = {"file": ("after.wav", tone(0.5))}
+            file = desk.client.post("/api/v1/files", files=files_).json()
+            JobTable.submit = die
+            asked = {"voice": "kumo", "file_id": file["id"]}
+            desk.client.post("/api/v1/convert/song", json=asked)
         elif point == "forgotten":
             files.FileStore.remove = die
             desk.client.delete(desk.client.get("/api/v1/jobs").json()["jobs"][0]["links"]["self"])
@@ -58,6 +67,8 @@ for point in sys.argv[2:]:
 POINTS = {
     "received": (0, (1, 1)),  # a part, which the next start throws away
     "kept": (1, (1, 1)),
+    "within": (1, (1, 1)),
+    "stored": (1, (1, 1)),
     "entered": (0, (2, 1)),  # a stored song of no job, which goes with retention
     "forgotten": (1, (1, 0)),
     "expired": (1, (1, 0)),  # the job's row is gone, its folder is not; the song's turn was next

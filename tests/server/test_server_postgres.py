@@ -73,6 +73,7 @@ def test_the_same_promises_hold_on_postgresql(server: str) -> None:
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs",
          *(str(folder / name) for name in AGAIN)],
         env={**os.environ, "AUTOVOICE_TEST_DATABASE_URL": server,
+             "AUTOVOICE_TEST_KEEP_DATABASES": "1",
              "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -141,7 +141,8 @@ def test_poison_does_not_stop_the_queue(tmp_path: Path, worker_jobs: int) -> Non
 
 def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
     """Ready says no at once, the chunk at hand is kept, nothing is left running."""
-    settings = {"fake_chunk_s": 0.3, "grace_s": GRACE_S, "workers": 2, "worker_jobs": 2}
+    settings = {"fake_chunk_s": 0.3, "grace_s": GRACE_S, "workers": 2, "worker_jobs": 2,
+                "max_streams": 8}  # fmt: skip
     with running(tmp_path / "d", **settings) as service:
         file = service.upload(noise(2_000_000, 1))
         jobs = [service.submit(file, f"k{number}") for number in range(3)]
@@ -168,7 +169,7 @@ def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
 
 
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
-    service = Running(tmp_path / "d", workers=1)
+    service = Running(tmp_path / "d", workers=1, max_streams=8)
     pids = list(service.pids.values())
     assert len(pids) == 3
     service.process.kill()
@@ -263,7 +264,8 @@ def test_secrets_are_in_no_log_and_no_process_list(tmp_path: Path) -> None:
     key = made.stdout.strip()
     secret, password = key.rpartition("_")[2], "hunter2-of-the-collector"
     traces = f"http://anna:{password}@127.0.0.1:9/v1/traces"
-    settings = {"auth": "required", "log_level": "debug", "traces_endpoint": traces}
+    settings = {"auth": "required", "log_level": "debug", "traces_endpoint": traces,
+                "max_streams": 8}  # fmt: skip
     with running(tmp_path / "d", **settings) as service:
         for given in (key, f"{key}x", "av_0_another-secret"):
             head = {"Authorization": f"Bearer {given}", "X-Api-Key": "another-secret"}

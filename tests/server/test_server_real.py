@@ -44,7 +44,7 @@ STRANGE = {
 @pytest.mark.e2e
 def test_strange_sound_becomes_sound(tmp_path: Path) -> None:
     """Finite, at most 1, and as long as what came; in any order, none harms the next."""
-    with running(tmp_path / "d", engine="real", max_streams=0) as service:
+    with running(tmp_path / "d", engine="real") as service:
         jobs = {
             name: service.submit(service.upload(content), str(number), separate=False, format="wav")
             for number, (name, content) in enumerate(STRANGE.items())

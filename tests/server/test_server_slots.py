@@ -17,7 +17,7 @@ from autovoice.errors import Cancelled, InputError
 from autovoice.server.database import Database
 from autovoice.server.files import FileStore
 from autovoice.server.filetable import FileTable
-from autovoice.server.jobs import JobTable
+from autovoice.server.jobs import JobTable, News
 from autovoice.server.jobs.batches import Batches
 from autovoice.server.jobs.presence import present
 from autovoice.server.jobs.records import Outcome
@@ -224,7 +224,7 @@ def test_its_turn_is_kept_while_others_run(table: JobTable, clock: Clock) -> Non
     lease = table.claim("w1", 30.0)
     assert lease is not None
     assert (lease.job.id, lease.job.stalled) == (old.id, 2)
-    table.checkpoint(lease, 1, 2)  # a step forward
+    table.report(lease, News(chunks=(1, 2)))  # a step forward
     table.abandon("w1")
     lease = table.claim("w1", 30.0, alone=False)
     assert lease is not None

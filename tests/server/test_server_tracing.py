@@ -123,7 +123,7 @@ def test_both_processes_send_their_spans(tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}/v1/traces"
-        with running(tmp_path / "d", traces_endpoint=endpoint, max_streams=0) as service:
+        with running(tmp_path / "d", traces_endpoint=endpoint) as service:
             job = service.submit(service.upload(tone()), "k")
             service.until(lambda: service.jobs()[job]["state"] == "done", "the job is done")
         server.shutdown()  # the processes have ended, and with them the last of their spans

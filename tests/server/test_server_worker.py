@@ -17,10 +17,11 @@ from autovoice.errors import Cancelled, ResourceError, UnsupportedAudio, Weights
 from autovoice.server import janitor
 from autovoice.server.database import Database, DatabaseUnavailable
 from autovoice.server.files import FileStore, StorageFull
-from autovoice.server.filetable import FileTable
+from autovoice.server.filetable import FileTable, new_file
 from autovoice.server.jobs import JobTable, tallies
-from autovoice.server.jobs.records import Outcome
+from autovoice.server.jobs.records import SPOKEN_NOW, Outcome
 from autovoice.server.rates import Rates
+from autovoice.server.work import desk
 from autovoice.server.work.flag import Flag
 from autovoice.server.work.runner import Desk, StickyDeviceError, Task
 from autovoice.server.work.worker import Worker
@@ -113,6 +114,74 @@ def test_cancelling_stops_within_one_chunk(table: JobTable, make: Callable[..., 
     assert table.get(job).state == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("kind", "chunks", "changes"),
+    [
+        ("convert.song", 1, 3),  # accepted, taken, done
+        ("convert.song", 6, 4),  # and the first step forward
+        (SPOKEN_NOW, 6, 9),  # a caller hears each chunk
+    ],
+)
+def test_a_row_is_written_as_seldom_as_may_be(
+    table: JobTable, make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch,
+    kind: str, chunks: int, changes: int,
+) -> None:  # fmt: skip
+    """Each change waits for the disk; what is due by the clock alone never is here."""
+    monkeypatch.setattr(desk, "PROGRESS_S", 1e6)
+    table.submit(new_job(kind=kind))
+    lease = table.claim("w1", 30.0)
+    assert lease is not None
+    make(Chunks(count=chunks)).work(lease)
+    found = table.get(lease.job.id)
+    assert (found.state, found.version) == ("done", changes)
+    assert (found.chunks_done, found.chunks_total) == (chunks, chunks)
+    assert (found.progress, found.overall) == ({"convert": (chunks - 1) / chunks}, 1.0)
+
+
+def test_each_attempt_tells_its_first_step_forward_and_an_end_all_of_them(
+    table: JobTable, make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """So a worker that dies takes no earlier steps with it, whatever was due to be written."""
+    monkeypatch.setattr(desk, "PROGRESS_S", 1e6)
+    job, _ = table.submit(new_job())
+    seen: list[tuple[int, int]] = []
+
+    def look(number: int) -> None:
+        found = table.get(job.id)
+        seen.append((found.chunks_done, found.stalled))
+        if number == 3 * found.attempt:
+            raise ResourceError("no memory")
+
+    for _ in range(2):
+        lease = table.claim("w1", 30.0)
+        assert lease is not None
+        make(Chunks(look, count=9)).work(lease)
+        seen.append((table.get(job.id).chunks_done, table.get(job.id).stalled))
+        clock.now += 100.0
+    first = [(0, 1), (1, 0), (1, 0), (1, 0), (3, 0)]
+    assert seen == [*first, *[(3, 1)] * 4, *[(4, 0)] * 3, (6, 0)]
+
+
+def test_what_could_not_be_told_is_told_later(
+    table: JobTable, drain: Flag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PROGRESS_S", 1e6)
+    table.submit(new_job())
+    lease = table.claim("w1", 30.0)
+    assert lease is not None
+    with desk.LeaseDesk(table, lease, 30.0, drain) as made:
+        with monkeypatch.context() as context:
+            context.setattr(table, "report", _locked)
+            made.checkpoint(1, 3)
+        assert table.get(lease.job.id).chunks_done == 0
+        made.tell()
+        assert table.get(lease.job.id).chunks_done == 1
+
+
+def _locked(*_: object) -> None:
+    raise DatabaseUnavailable("locked")
+
+
 def test_draining_gives_the_job_back_unharmed(
     table: JobTable, make: Callable[..., Worker], drain: Flag
 ) -> None:
@@ -185,7 +254,7 @@ def test_a_database_that_is_away_for_a_while_costs_time_only(
     table: JobTable, make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    finish, checkpoint = table.finish, table.checkpoint
+    finish, report, signal = table.finish, table.report, table.signal
 
     def flaky(original: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object) -> object:
@@ -197,7 +266,8 @@ def test_a_database_that_is_away_for_a_while_costs_time_only(
         return call
 
     monkeypatch.setattr(table, "finish", flaky(finish))
-    monkeypatch.setattr(table, "checkpoint", flaky(checkpoint))
+    monkeypatch.setattr(table, "report", flaky(report))
+    monkeypatch.setattr(table, "signal", flaky(signal))
     assert table.get(do(table, make(Chunks()))).state == "done"
 
 
@@ -259,7 +329,8 @@ def test_what_has_outlived_its_time_goes(
     for _ in range(2):
         with store.receive() as part:
             part.write(b"sound")
-            kept.append(files.add("anna", part.keep(), "a.wav", None, clock.now))
+            kept.append(new_file("anna", part.keep(), "a.wav", None, clock.now))
+            files.add(kept[-1])
     done, _ = table.submit(new_job(folder="jobs/aa/done"))
     table.request_cancel(done.id)
     table.submit(new_job(files=[kept[0].id]))

@@ -54,14 +54,14 @@ def load_song(song: Song, scratch: Scratch, max_seconds: float | None = None) ->
             raise InputError("song: found no samples, expected at least one")
         return io.sanitise(song)
     if isinstance(song, str | Path):
-        info = io.probe(song)
         most_s = io.DEFAULT_MAX_SECONDS if max_seconds is None else max_seconds
-        seconds = info.claimed_seconds
-        size = None if seconds is None else seconds * info.sample_rate_hz * info.channels * 4
-        if size is not None and size <= scratch.in_memory_bytes:
-            return io.read(song, max_seconds=most_s)
-        samples = _paged(song, info.channels, scratch, most_s)
-        return Audio(samples, info.sample_rate_hz, info.metadata)
+        with io.reading(song, max_seconds=most_s) as file:
+            info = file.info
+            seconds = info.claimed_seconds
+            size = None if seconds is None else seconds * info.sample_rate_hz * info.channels * 4
+            if size is not None and size <= scratch.in_memory_bytes:
+                return file.read()
+            return Audio(_paged(file, scratch), info.sample_rate_hz, info.metadata)
     if isinstance(song, tuple) and len(song) == 2:
         return io.from_array(song[0], int(song[1]))
     raise InputError(
@@ -69,11 +69,12 @@ def load_song(song: Song, scratch: Scratch, max_seconds: float | None = None) ->
     )
 
 
-def _paged(song: str | Path, channels: int, scratch: Scratch, most_s: float) -> FloatArray:
+def _paged(song: io.Reading, scratch: Scratch) -> FloatArray:
     """Decode a long file into a temporary one and map it, ``[C, T]``."""
+    channels = song.info.channels
     try:
         with tempfile.TemporaryFile(dir=scratch.folder) as file:
-            for block in io.blocks(song, _BLOCK_SAMPLES, max_seconds=most_s):
+            for block in song.blocks(_BLOCK_SAMPLES):
                 file.write(np.ascontiguousarray(block.T).data)
             file.flush()
             length = file.tell() // (4 * channels)

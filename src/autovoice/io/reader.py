@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,64 @@ def probe(source: Source) -> AudioInfo:
         return decoder.info
 
 
+class Reading:
+    """A file whose header was read, and whose sound waits in the same decoder, to be taken once.
+
+    Args:
+        path: a regular file.
+        name: what messages call it.
+        decoder: of that file, after its header.
+        limits: of that decoder, and of a second one.
+    """
+
+    def __init__(self, path: Path, name: str, decoder: Decoder, limits: Limits) -> None:
+        self._path, self._name, self._decoder, self._limits = path, name, decoder, limits
+
+    @property
+    def info(self) -> AudioInfo:
+        """What the header says."""
+        return self._decoder.info
+
+    def read(self) -> Audio:
+        """Decode the whole file; see ``read``."""
+        info = self.info
+        levels = Levels(info.channels, info.sample_rate_hz)
+        samples = _collect(self._decoder, levels)
+        _check_whole(self._decoder, self._path, samples.shape[1])
+        correct_in_place(samples, levels.correction(self._name))
+        return Audio(samples, info.sample_rate_hz, info.metadata)
+
+    def blocks(self, block_samples: int) -> Iterator[FloatArray]:
+        """Decode it block by block, a second time after a first one; see ``blocks``."""
+        if block_samples < 1:
+            raise InputError(f"block_samples: found {block_samples}, expected at least 1")
+        levels = Levels(self.info.channels, self.info.sample_rate_hz)
+        for raw in self._decoder:
+            levels.add(raw.T)
+        _check_whole(self._decoder, self._path, levels.length_samples)
+        self._decoder.close()
+        correction = levels.correction(self._name)
+        with Decoder(self._path, self._name, self._limits) as decoder:
+            for block in _regroup(decoder, block_samples):
+                yield correct(block, correction)
+
+
+@contextlib.contextmanager
+def reading(source: Source, *, max_seconds: float = DEFAULT_MAX_SECONDS) -> Iterator[Reading]:
+    """Open a file, so that its header can decide how its sound is read by the same decoder.
+
+    Args:
+        source: a path, or the bytes of a file.
+        max_seconds: longest sound that is accepted, seconds above 0, default 9000 (150 minutes).
+
+    Raises:
+        As ``read``, as far as the header tells.
+    """
+    limits = Limits(max_seconds)
+    with opened(source) as (path, name), Decoder(path, name, limits) as decoder:
+        yield Reading(path, name, decoder, limits)
+
+
 def read(source: Source, *, max_seconds: float = DEFAULT_MAX_SECONDS) -> Audio:
     """Decode a file in a guarded subprocess and make it safe (see ``sanitise``).
 
@@ -54,15 +113,8 @@ def read(source: Source, *, max_seconds: float = DEFAULT_MAX_SECONDS) -> Audio:
         UnsupportedAudio: not audio that is read here, or cut off.
         ResourceError: not enough memory, or decoding took too long.
     """
-    with (
-        opened(source) as (path, name),
-        Decoder(path, name, Limits(max_seconds)) as decoder,
-    ):
-        levels = Levels(decoder.info.channels, decoder.info.sample_rate_hz)
-        samples = _collect(decoder, levels)
-        _check_whole(decoder, path, samples.shape[1])
-        correct_in_place(samples, levels.correction(name))
-        return Audio(samples, decoder.info.sample_rate_hz, decoder.info.metadata)
+    with reading(source, max_seconds=max_seconds) as opened_file:
+        return opened_file.read()
 
 
 def blocks(
@@ -84,19 +136,8 @@ def blocks(
     Raises:
         As ``read``.
     """
-    if block_samples < 1:
-        raise InputError(f"block_samples: found {block_samples}, expected at least 1")
-    limits = Limits(max_seconds)
-    with opened(source) as (path, name):
-        with Decoder(path, name, limits) as decoder:
-            levels = Levels(decoder.info.channels, decoder.info.sample_rate_hz)
-            for raw in decoder:
-                levels.add(raw.T)
-            _check_whole(decoder, path, levels.length_samples)
-        correction = levels.correction(name)
-        with Decoder(path, name, limits) as decoder:
-            for block in _regroup(decoder, block_samples):
-                yield correct(block, correction)
+    with reading(source, max_seconds=max_seconds) as opened_file:
+        yield from opened_file.blocks(block_samples)
 
 
 def from_array(samples: ArrayLike, sample_rate_hz: int) -> Audio:

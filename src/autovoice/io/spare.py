@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("_decoder.py")
-# A command converts a song with up to four: two looks, and two passes over a long one.
-FIRST_FILES = 4
+# A command converts a song with up to three: a look, and two passes over a long one.
+FIRST_FILES = 3
 # Each has 15 MB of its own, and more than there are cores would wait for one another.
 MOST_SPARES = min(8, os.cpu_count() or 1)
 

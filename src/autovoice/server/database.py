@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from autovoice.errors import InputError, ResourceError
+from autovoice.server.groups import GroupFailed, Groups, TurnTimeout
 
 _READ_ONLY = "autovoice_read"
 # How long to wait before looking at a taken lock again, seconds.
@@ -49,7 +49,7 @@ class Database:
     """One process's connections to the database.
 
     Reads see one moment; writes are serial in SQLite (``BEGIN IMMEDIATE``) and wait their turn for
-    ``busy_s``.
+    ``busy_s``. Those that wait at the same moment share a commit (see ``groups``).
 
     Args:
         url: SQLAlchemy URL of SQLite or PostgreSQL.
@@ -61,7 +61,7 @@ class Database:
 
     def __init__(self, url: str, *, busy_s: float = 10.0) -> None:
         self.busy_s = busy_s
-        self._turn = threading.Lock()
+        self._groups: Groups | None = None
         try:
             parsed = make_url(url)
             self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -89,6 +89,7 @@ class Database:
         )
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", lambda connection: _begin(connection, self.busy_s))
+        self._groups = Groups(engine, self.busy_s)
         return engine
 
     @contextlib.contextmanager
@@ -112,23 +113,20 @@ class Database:
         Raises:
             DatabaseUnavailable: see there.
         """
-        # Threads of one process queue here rather than poll for the file's lock.
-        turn: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-        if self.is_sqlite:
-            turn = self._my_turn()
-        with _told(), turn, self.engine.begin() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _my_turn(self) -> Iterator[None]:
-        if not self._turn.acquire(timeout=self.busy_s):
+        if self._groups is None:
+            with _told(), self.engine.begin() as connection:
+                yield connection
+            return
+        try:
+            # Threads of one process queue here rather than poll for the file's lock.
+            with _told(), self._groups.write() as connection:
+                yield connection
+        except TurnTimeout as error:
             raise DatabaseUnavailable(
                 f"the database was busy for {self.busy_s:g} s; try again in a moment"
-            )
-        try:
-            yield
-        finally:
-            self._turn.release()
+            ) from error
+        except GroupFailed as error:
+            raise _unavailable(str(error)) from error
 
     def writable(self) -> bool:
         """Tell whether a write would work now."""
@@ -150,10 +148,13 @@ def _told() -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         # Only the driver's own words: statements and values of a user stay out of messages.
-        words = str(getattr(error, "orig", error))[:200]
-        raise DatabaseUnavailable(
-            f"the database cannot be used now ({words}); try again in a moment"
-        ) from error
+        raise _unavailable(str(getattr(error, "orig", error))) from error
+
+
+def _unavailable(words: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"the database cannot be used now ({words[:200]}); try again in a moment"
+    )
 
 
 def _prepare(connection: Any, _record: Any) -> None:

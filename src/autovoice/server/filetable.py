@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 
 from autovoice.errors import InputError
 from autovoice.server.database import Database
 from autovoice.server.files import Received
-from autovoice.server.jobs.records import ACTIVE
+from autovoice.server.jobs.records import ACTIVE, StoredFile
+from autovoice.server.jobs.rows import enter
 from autovoice.server.tables import files, jobs
+
+__all__ = ["FileNotFound", "FileTable", "StoredFile", "new_file"]
 
 
 class FileNotFound(InputError):
     """There is no such file, or it is somebody else's."""
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """A row of the table of files; see ``tables.files``."""
-
-    id: str
-    owner: str
-    path: str
-    name: str
-    bytes: int
-    sha256: str
-    seconds: float | None
-    created_at: float
-    used_at: float
+def new_file(
+    owner: str, received: Received, name: str, seconds: float | None, now: float
+) -> StoredFile:
+    """Return the row of a file that was received and looked at; nothing is entered yet."""
+    return StoredFile(
+        id=f"file_{secrets.token_hex(12)}",
+        owner=owner,
+        path=received.path,
+        name=name,
+        bytes=received.bytes,
+        sha256=received.sha256,
+        seconds=seconds,
+        created_at=now,
+        used_at=now,
+    )
 
 
 class FileTable:
@@ -44,24 +48,10 @@ class FileTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(
-        self, owner: str, received: Received, name: str, seconds: float | None, now: float
-    ) -> StoredFile:
+    def add(self, file: StoredFile) -> None:
         """Enter a file that was received and looked at."""
-        row = {
-            "id": f"file_{secrets.token_hex(12)}",
-            "owner": owner,
-            "path": received.path,
-            "name": name,
-            "bytes": received.bytes,
-            "sha256": received.sha256,
-            "seconds": seconds,
-            "created_at": now,
-            "used_at": now,
-        }
         with self._database.write() as connection:
-            connection.execute(files.insert().values(**row))
-        return StoredFile(**row)  # type: ignore[arg-type]
+            enter(connection, [file])
 
     def get(self, file_id: str, owner: str) -> StoredFile:
         """Return a file.
@@ -83,11 +73,6 @@ class FileTable:
             rows = connection.execute(select(files).where(files.c.id.in_(ids))).all()
         found = {row.id: StoredFile(**row._asdict()) for row in rows}
         return [found[one] for one in ids if one in found]
-
-    def touch(self, ids: Sequence[str], now: float) -> None:
-        """Note that files are used, so that retention counts from now."""
-        with self._database.write() as connection:
-            connection.execute(update(files).where(files.c.id.in_(ids)).values(used_at=now))
 
     def remove(self, file_id: str) -> None:
         """Take a file out of the table."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-import structlog
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
@@ -16,13 +15,9 @@ from autovoice.errors import AutoVoiceError, InputError
 from autovoice.server.api.errors import ApiError
 from autovoice.server.api.receive import Form, Upload
 from autovoice.server.api.service import Service
-from autovoice.server.database import DatabaseUnavailable
-from autovoice.server.filetable import StoredFile
+from autovoice.server.filetable import StoredFile, new_file
 from autovoice.server.jobs import Job, NewJob
 
-log = structlog.get_logger(__name__)
-# Retention counts in hours at least: the time of the last use need not be finer than this.
-TOUCH_S = 60.0
 _KEY = re.compile(r"[\x21-\x7e]{1,190}\Z")
 
 
@@ -51,22 +46,35 @@ async def kept(service: Service, form: Form) -> AsyncIterator[None]:
         raise
 
 
-async def store_upload(service: Service, owner: str, upload: Upload) -> StoredFile:
-    """Look at an upload and enter it; one that is refused is removed.
+async def looked_at(service: Service, owner: str, upload: Upload) -> StoredFile:
+    """Look at an upload, and return what may be entered of it; one that is refused is removed.
 
     Raises:
         UnsupportedAudio, InputError: it is not audio, or claims to be too long.
-        DatabaseUnavailable: it could not be entered.
     """
     try:
         async with service.probing:
             seconds = await run_in_threadpool(_look, service, upload)
-        return await run_in_threadpool(
-            service.files.add, owner, upload.received, upload.name, seconds, service.clock()
-        )
     except BaseException:
         await run_in_threadpool(service.store.remove, upload.received.path)
         raise
+    return new_file(owner, upload.received, upload.name, seconds, service.clock())
+
+
+async def store_upload(service: Service, owner: str, upload: Upload) -> StoredFile:
+    """Look at an upload and enter it; one that is refused is removed.
+
+    Raises:
+        UnsupportedAudio, InputError: see ``looked_at``.
+        DatabaseUnavailable: it could not be entered.
+    """
+    stored = await looked_at(service, owner, upload)
+    try:
+        await run_in_threadpool(service.files.add, stored)
+    except BaseException:
+        await run_in_threadpool(service.store.remove, stored.path)
+        raise
+    return stored
 
 
 def _look(service: Service, upload: Upload) -> float | None:
@@ -87,25 +95,31 @@ def _look(service: Service, upload: Upload) -> float | None:
     return info.claimed_seconds
 
 
-async def submit(service: Service, new: NewJob, files: Sequence[StoredFile]) -> tuple[Job, bool]:
-    """Accept a job; the uploads of a request that was accepted before are removed again."""
+async def submit(
+    service: Service, new: NewJob, received: Sequence[StoredFile] = ()
+) -> tuple[Job, bool]:
+    """Accept a job.
+
+    Args:
+        service: whose job it is.
+        new: the job.
+        received: files that came with the request. They are entered in the transaction of the job,
+            and removed where there is none, or one that was accepted before.
+    """
     new = replace(new, trace=service.tracing.current())
-    job, is_new = await run_in_threadpool(service.table.submit, new, service.limits)
+    job, is_new = await run_in_threadpool(_submitted, service, new, received)
     if is_new:
         service.capacity.added()
-    now = service.clock()
-    ids = [one.id for one in files if now - one.used_at > TOUCH_S]
-    if is_new and ids:
-        await run_in_threadpool(service.files.touch, ids, now)
     return job, is_new
 
 
-async def discard(service: Service, files: Sequence[StoredFile]) -> None:
-    """Remove stored files that no job came to need; with the database away, retention does."""
-    for one in files:
-        try:
-            await run_in_threadpool(service.files.remove, one.id)
-        except DatabaseUnavailable as error:
-            log.warning("a file stays until its time is over", file=one.id, problem=str(error))
-        else:
-            await run_in_threadpool(service.store.remove, one.path)
+def _submitted(service: Service, new: NewJob, received: Sequence[StoredFile]) -> tuple[Job, bool]:
+    """Submit, in one thread: a caller who goes away meanwhile leaves a whole job or no file."""
+    is_new = False
+    try:
+        job, is_new = service.table.submit(new, service.limits, received)
+        return job, is_new
+    finally:
+        if not is_new:
+            for one in received:
+                service.store.remove(one.path)

@@ -14,7 +14,7 @@ from autovoice.errors import InputError, VoiceError
 from autovoice.server.api import intake
 from autovoice.server.api.schemas import AudioFormat, Flag, Seed, body_hash, parse
 from autovoice.server.api.service import Service
-from autovoice.server.filetable import StoredFile
+from autovoice.server.filetable import StoredFile, new_file
 from autovoice.server.jobs import Job, NewJob
 from autovoice.server.keys import Caller
 from autovoice.speak.text.readers import checked_language
@@ -145,7 +145,7 @@ async def accept(
     _check(text, str(options["language"]), service.settings.max_text_characters)
     await _check_voice(service, caller, str(options["voice"]))
     await run_in_threadpool(service.check_storage)
-    stored = await run_in_threadpool(_store, service, caller.id, text)
+    stored = await run_in_threadpool(_received, service, caller.id, text)
     new = NewJob(
         owner=caller.id,
         kind=kind,
@@ -156,12 +156,7 @@ async def accept(
         idempotency_key=key,
         body_hash=None if key is None else body_hash(kind, options, [stored.sha256]),
     )
-    is_new = False
-    try:
-        job, is_new = await intake.submit(service, new, [stored])
-    finally:
-        if not is_new:
-            await intake.discard(service, [stored])
+    job, _ = await intake.submit(service, new, [stored])
     return job
 
 
@@ -187,15 +182,10 @@ async def _check_voice(service: Service, caller: Caller, voice: str) -> None:
         )
 
 
-def _store(service: Service, owner: str, text: str) -> StoredFile:
+def _received(service: Service, owner: str, text: str) -> StoredFile:
     with service.store.receive() as part:
         part.write(text.encode("utf-8"))
-        received = part.keep()
-    try:
-        return service.files.add(owner, received, "text.txt", None, service.clock())
-    except BaseException:
-        service.store.remove(received.path)
-        raise
+        return new_file(owner, part.keep(), "text.txt", None, service.clock())
 
 
 def _excerpt(text: str) -> str:

@@ -1,6 +1,6 @@
 """The table of jobs: what was accepted, who works on it, and what came of it."""
 
-from autovoice.server.jobs.records import Job, Lease, Limits, NewJob, Signal
+from autovoice.server.jobs.records import Job, Lease, Limits, NewJob, News, Signal
 from autovoice.server.jobs.refusals import (
     IdempotencyConflict,
     JobNotFound,
@@ -19,6 +19,7 @@ __all__ = [
     "LeaseLost",
     "Limits",
     "NewJob",
+    "News",
     "QueueFull",
     "QuotaExceeded",
     "Signal",

@@ -7,7 +7,7 @@ once, however many workers died over it or woke up late.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, or_, select, update
@@ -23,6 +23,7 @@ from autovoice.server.jobs.records import (
     SPOKEN_NOW,
     Job,
     Lease,
+    News,
     Observation,
     Outcome,
     Signal,
@@ -138,54 +139,41 @@ class LeaseDesk:
             return "lost"
         return "cancel" if found[0] else "held"
 
-    def report(
-        self,
-        lease: Lease,
-        stage: str,
-        overall: float,
-        progress: Mapping[str, float],
-    ) -> Signal:
-        """Say how far a job is, and hear whether to go on."""
+    def report(self, lease: Lease, news: News, lease_s: float | None = None) -> Signal:
+        """Say how far a job is, and hear whether to go on.
+
+        Args:
+            lease: on it.
+            news: what is new; a step forward in chunks forgives earlier attempts.
+            lease_s: keep the lease for so long, too, as ``heartbeat`` does.
+        """
         with self.database.write() as connection:
-            job = _held(connection, lease)
+            job, now = _held(connection, lease), self.clock()
             if job is None:
                 return "lost"
-            change(
-                connection,
-                job,
-                self.clock(),
-                stage=stage,
-                overall=max(job.overall, overall),
-                progress={**job.progress, **progress},
-            )
+            values: dict[str, Any] = {
+                "overall": max(job.overall, news.overall),
+                "progress": {**job.progress, **news.progress},
+            }
+            if news.stage:
+                values["stage"] = news.stage
+            if news.chunks is not None:
+                done, total = news.chunks
+                values["chunks_done"] = max(job.chunks_done, done)
+                values["chunks_total"] = total
+                values["stalled"] = 0 if done > job.chunks_done else job.stalled
+            if lease_s is not None:
+                values["lease_until"], values["heartbeat_at"] = now + lease_s, now
+            change(connection, job, now, **values)
             return "cancel" if job.cancel_requested else "held"
 
-    def checkpoint(self, lease: Lease, chunks_done: int, chunks_total: int | None) -> Signal:
-        """Record that chunks are safe on disk; a step forward forgives earlier attempts."""
-        with self.database.write() as connection:
-            job = _held(connection, lease)
-            if job is None:
-                return "lost"
-            forward = chunks_done > job.chunks_done
-            change(
-                connection,
-                job,
-                self.clock(),
-                chunks_done=max(job.chunks_done, chunks_done),
-                chunks_total=chunks_total,
-                stalled=0 if forward else job.stalled,
-            )
-            return "cancel" if job.cancel_requested else "held"
-
-    def finish(
-        self, lease: Lease, outcome: Outcome, progress: Mapping[str, float] | None = None
-    ) -> None:
+    def finish(self, lease: Lease, outcome: Outcome, news: News | None = None) -> None:
         """End a job well. A job whose cancelling came too late is done.
 
         Args:
             lease: on it.
             outcome: what came of it.
-            progress: of its stages, as for ``report``.
+            news: how far its stages and chunks are, where that was not told yet.
 
         Raises:
             LeaseLost: another has it; nothing was changed.
@@ -208,7 +196,11 @@ class LeaseDesk:
                 "overall": 1.0,
             }
             values["audio_s"] = outcome.audio_s or job.audio_s
-            values["progress"] = {**job.progress, **(progress or {})}
+            if news is not None:
+                values["progress"] = {**job.progress, **news.progress}
+                if news.chunks is not None:
+                    values["chunks_done"] = max(job.chunks_done, news.chunks[0])
+                    values["chunks_total"] = news.chunks[1]
             self._end(connection, job, DONE, now, observations, error=None, **values)
 
     def fail(self, lease: Lease, code: str, message: str, *, may_pass: bool = False) -> Job:

@@ -43,6 +43,21 @@ class NewJob:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A row of the table of files; see ``tables.files``."""
+
+    id: str
+    owner: str
+    path: str
+    name: str
+    bytes: int
+    sha256: str
+    seconds: float | None
+    created_at: float
+    used_at: float
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a submission must not exceed; 0 means no limit.
 
@@ -111,6 +126,23 @@ class Lease:
 
     job: Job
     token: str
+
+
+@dataclass(frozen=True)
+class News:
+    """How far a job is.
+
+    Args:
+        stage: what it is at; empty for what was told before.
+        overall: how much of the whole is done, 0 to 1; it never falls.
+        progress: of each stage that is named, 0 to 1.
+        chunks: how many are safe on disk, and of how many, where that is known; None as before.
+    """
+
+    stage: str = ""
+    overall: float = 0.0
+    progress: Mapping[str, float] = field(default_factory=dict)
+    chunks: tuple[int, int | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from autovoice.server.jobs.records import Job
-from autovoice.server.tables import jobs
+from autovoice.server.jobs.records import Job, StoredFile
+from autovoice.server.tables import files, jobs
 
 
 def job_of(row: Row[Any]) -> Job:
@@ -24,3 +26,14 @@ def change(connection: Connection, job: Job, now: float, **values: Any) -> bool:
         update(jobs).where(*where).values(updated_at=now, version=jobs.c.version + 1, **values)
     )
     return bool(done.rowcount == 1)
+
+
+def enter(connection: Connection, new: Sequence[StoredFile]) -> None:
+    """Enter files that were received."""
+    connection.execute(files.insert(), [asdict(one) for one in new])
+
+
+def touch(connection: Connection, ids: Sequence[str], now: float, finer_s: float) -> None:
+    """Note that files are used, where what is noted is older than ``finer_s``."""
+    old = files.c.used_at < now - finer_s
+    connection.execute(update(files).where(files.c.id.in_(ids), old).values(used_at=now))

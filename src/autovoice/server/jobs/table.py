@@ -21,6 +21,7 @@ from autovoice.server.jobs.records import (
     Job,
     Limits,
     NewJob,
+    StoredFile,
 )
 from autovoice.server.jobs.refusals import (
     IdempotencyConflict,
@@ -28,10 +29,12 @@ from autovoice.server.jobs.refusals import (
     QueueFull,
     QuotaExceeded,
 )
-from autovoice.server.jobs.rows import change, job_of
+from autovoice.server.jobs.rows import change, enter, job_of, touch
 from autovoice.server.tables import jobs, usage
 
 DAY_H = 24
+# Retention counts in hours at least: the time of the last use need not be finer than this.
+TOUCH_S = 60.0
 _SUBMIT_LOCK = 7_220_901  # an advisory lock of PostgreSQL, this program's own
 
 
@@ -55,8 +58,18 @@ class JobTable(LeaseDesk):
     ) -> None:
         super().__init__(database, clock, attempts, random_hex)
 
-    def submit(self, new: NewJob, limits: Limits = Limits()) -> tuple[Job, bool]:  # noqa: B008
+    def submit(
+        self,
+        new: NewJob,
+        limits: Limits = Limits(),  # noqa: B008
+        received: Sequence[StoredFile] = (),
+    ) -> tuple[Job, bool]:
         """Accept a job, or find the one that the same key accepted before.
+
+        Args:
+            new: the job.
+            limits: which it must not exceed.
+            received: those of its files that came with it; they are entered with a new job only.
 
         Returns:
             The job, and whether it is new.
@@ -75,6 +88,10 @@ class JobTable(LeaseDesk):
             now = self.clock()
             _check(connection, new, limits, now)
             row = _row(f"job_{self.random_hex(12)}", new, now)
+            if received:
+                enter(connection, received)
+            elif new.files:
+                touch(connection, new.files, now, TOUCH_S)
             connection.execute(jobs.insert().values(**row))
             tallies.count(connection, tallies.SUBMITTED, new.kind)
             if new.audio_s:

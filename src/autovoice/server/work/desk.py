@@ -12,7 +12,8 @@ from typing import Literal
 import structlog
 
 from autovoice.server.database import DatabaseUnavailable
-from autovoice.server.jobs import JobTable, Lease, Signal
+from autovoice.server.jobs import JobTable, Lease, News, Signal
+from autovoice.server.jobs.records import SPOKEN_NOW
 from autovoice.server.tracing import Tracing
 from autovoice.server.work.flag import Flag
 
@@ -48,10 +49,15 @@ class LeaseDesk:
         self._signal: Signal = "held"
         self._over = threading.Event()
         self._kept_at = time.monotonic()
+        self._told_at = -1e9
         self._stage = ""
         self._overall, self._is_news = 0.0, False
         self._stages: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._chunks: tuple[int, int | None] | None = None
+        self._forward = False
+        self._is_waited_for = lease.job.kind == SPOKEN_NOW
+        # ``_lock`` is held for a moment, ``_telling`` while the database writes.
+        self._lock, self._telling = threading.Lock(), threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> LeaseDesk:
@@ -92,19 +98,33 @@ class LeaseDesk:
             self._overall, self._is_news = overall, True
 
     @property
-    def stages(self) -> dict[str, float]:
-        """How far each stage is, 0 to 1."""
+    def news(self) -> News:
+        """How far the job is."""
         with self._lock:
-            return dict(self._stages)
+            return News(self._stage, self._overall, dict(self._stages), self._chunks)
 
     def _stage_ends(self) -> None:
         if self._stage:
             self._tracing.past(self._stage, self._stage_began, self._trace)
 
     def checkpoint(self, done: int, total: int | None) -> None:
-        """Note that chunks are safe."""
-        with self._forgiving():
-            self._heard(self._table.checkpoint(self._lease, done, total))
+        """Note that chunks are safe, and hear whether to go on.
+
+        They are on disk by now, and an attempt that begins anew finds them there. The row has to
+        know at once of the first step forward of an attempt, as it forgives earlier ones, of what
+        a caller waits to hear, and of others when nothing was written for half a second. The rest
+        is written with the progress, and after the last chunk often with the end of the job.
+        """
+        with self._lock:
+            self._chunks, self._is_news = (done, total), True
+            is_first = not self._forward and done > self._lease.job.chunks_done
+            is_due = is_first or time.monotonic() - self._told_at >= PROGRESS_S
+        if self._is_waited_for or (is_due and done != total):
+            self._forward = self._forward or is_first
+            self.tell()
+        else:
+            with self._forgiving():
+                self._heard(self._table.signal(self._lease))
 
     def _heard(self, signal: Signal) -> None:
         if self._signal != "lost":
@@ -122,18 +142,26 @@ class LeaseDesk:
         every_s = self._lease_s / 4
         beaten_at = time.monotonic()
         while not self._over.wait(min(PROGRESS_S, every_s)):
-            self._tell()
+            self.tell()
+            beaten_at = max(beaten_at, self._kept_at)
             if time.monotonic() - beaten_at >= every_s:
                 beaten_at = time.monotonic()
                 self._keep()
 
-    def _tell(self) -> None:
-        with self._lock:
-            is_news, self._is_news = self._is_news, False
-            stage, overall, stages = self._stage, self._overall, dict(self._stages)
-        if is_news:
-            with self._forgiving():
-                self._heard(self._table.report(self._lease, stage, overall, stages))
+    def tell(self) -> None:
+        """Write what is new, which keeps the lease as well."""
+        with self._telling, self._forgiving():
+            with self._lock:
+                is_news, self._is_news = self._is_news, False
+            if not is_news:
+                return
+            begun = time.monotonic()
+            try:
+                self._heard(self._table.report(self._lease, self.news, self._lease_s))
+            except DatabaseUnavailable:
+                self._is_news = True  # for the next time
+                raise
+            self._kept_at = self._told_at = begun
 
     def _keep(self) -> None:
         try:

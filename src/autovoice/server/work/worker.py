@@ -149,15 +149,16 @@ class Worker:
         with LeaseDesk(self._table, lease, self._lease_s, self._drain, self._tracing) as desk:
             try:
                 outcome = self._runner.run(self._task(lease), desk)
-                self._insist(lambda: self._table.finish(lease, outcome, desk.stages))
+                self._insist(lambda: self._table.finish(lease, outcome, desk.news))
                 told.info("job is done")
             except Cancelled:
-                self._stopped(lease, desk.reason)
+                self._stopped(lease, desk)
                 told.info("job stopped", reason=desk.reason)
             except LeaseLost as error:
                 told.warning("job was lost to another worker", problem=str(error))
             except StickyDeviceError as error:
                 span.fail("device_lost")
+                desk.tell()
                 self._failed(lease, "device_lost", str(error), may_pass=True)
                 raise
             except Exception as error:
@@ -165,6 +166,7 @@ class Worker:
                 words = str(error) if isinstance(error, AutoVoiceError) else _unexpected(error)
                 told.warning("job failed", code=code, problem=words, exc_info=code == "internal")
                 span.fail(code)
+                desk.tell()
                 self._failed(lease, code, words, may_pass=may_pass)
 
     def _task(self, lease: Lease) -> Task:
@@ -175,7 +177,9 @@ class Worker:
         folder = self._store.path(job.folder)
         return Task(job.id, job.kind, job.owner, job.request, inputs, folder, job.attempt)
 
-    def _stopped(self, lease: Lease, reason: str) -> None:
+    def _stopped(self, lease: Lease, desk: LeaseDesk) -> None:
+        reason = desk.reason
+        desk.tell()
         if reason == "cancel":
             self._settled(lambda: self._table.cancelled(lease))
         elif reason == "drain":

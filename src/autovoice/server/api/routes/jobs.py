@@ -94,7 +94,7 @@ async def retry_job(job_id: str, request: Request, caller: Maker) -> JSONRespons
         raise FileNotFound("what this job was made from is no longer kept; submit it again")
     folder = service.store.new_job_folder()
     new = NewJob(job.owner, job.kind, job.request, job.files, folder, job.audio_s)
-    made, _ = await intake.submit(service, new, kept)
+    made, _ = await intake.submit(service, new)
     return JSONResponse(job_body(made).model_dump(), 202)
 
 

@@ -75,7 +75,7 @@ async def convert_batch(request: Request, caller: Convert) -> JSONResponse:
     for index, upload in enumerate(form.uploads):
         own_key = None if key is None else f"{key}/{index}"
         try:
-            stored = await intake.store_upload(service, caller.id, upload)
+            stored = await intake.looked_at(service, caller.id, upload)
             job = await _accept(service, caller, asked, stored, own_key, is_own=True)
             jobs.append(job_body(job).model_dump())
         except AutoVoiceError as error:
@@ -138,7 +138,7 @@ async def _song(
     if asked.file_id is not None:
         stored = await run_in_threadpool(service.files.get, asked.file_id, caller.id)
         return asked, stored, False
-    return asked, await intake.store_upload(service, caller.id, uploads[0]), True
+    return asked, await intake.looked_at(service, caller.id, uploads[0]), True
 
 
 async def _check_voice(service: Service, caller: Caller, asked: SongRequest) -> None:
@@ -159,7 +159,7 @@ async def _accept(
     *,
     is_own: bool,
 ) -> Job:
-    """Submit; a song that came with a request that makes no new job is removed again."""
+    """Submit; ``is_own``: the song came with this request."""
     request = asked.model_dump(exclude={"file_id"})
     contents = [stored.sha256]
     new = NewJob(
@@ -172,12 +172,7 @@ async def _accept(
         idempotency_key=key,
         body_hash=None if key is None else body_hash("convert.song", request, contents),
     )
-    is_new = False
-    try:
-        job, is_new = await intake.submit(service, new, [stored])
-    finally:
-        if is_own and not is_new:
-            await intake.discard(service, [stored])
+    job, _ = await intake.submit(service, new, [stored] if is_own else ())
     return job
 
 

@@ -24,7 +24,6 @@ from autovoice.server.api.schemas import (
     parse,
 )
 from autovoice.server.api.service import Service, service_of
-from autovoice.server.filetable import StoredFile
 from autovoice.server.jobs import NewJob
 from autovoice.server.keys import Caller
 from autovoice.voices import BUILTIN_VOICES, Voice, check_name, from_bytes, to_bytes
@@ -87,10 +86,8 @@ async def create_voice(request: Request, caller: Voices) -> JSONResponse:
     key = intake.idempotency_key(request)
     form = await receive_form(request, service, most_files=MOST_RECORDINGS)
     asked = await _checked(service, caller, form)
-    stored: list[StoredFile] = []
-    try:
-        for upload in form.uploads:
-            stored.append(await intake.store_upload(service, caller.id, upload))
+    async with intake.kept(service, form):
+        stored = [await intake.looked_at(service, caller.id, one) for one in form.uploads]
         request_ = asked.model_dump()
         contents = [one.sha256 for one in stored]
         new = NewJob(
@@ -103,14 +100,7 @@ async def create_voice(request: Request, caller: Voices) -> JSONResponse:
             idempotency_key=key,
             body_hash=None if key is None else body_hash("voice.create", request_, contents),
         )
-        job, is_new = await intake.submit(service, new, stored)
-    except BaseException:
-        for upload in form.uploads[len(stored) :]:  # behind one that was refused
-            await run_in_threadpool(service.store.remove, upload.received.path)
-        await intake.discard(service, stored)
-        raise
-    if not is_new:
-        await intake.discard(service, stored)
+        job, _ = await intake.submit(service, new, stored)
     return JSONResponse(job_body(job).model_dump(), 202)
 
 
