@@ -173,9 +173,9 @@ def apart_db(found: Tensor, wanted: Tensor) -> float:
 
 
 def worst(together: Values, alone: Sequence[Values]) -> dict[str, float]:
-    """Return each stage's largest difference of any row."""
+    """Return each stage's largest difference of any row; ``alone`` may hold more than those."""
     return {
-        name: max(apart_db(values[row], one[name][0]) for row, one in enumerate(alone))
+        name: max(apart_db(value, one[name][0]) for value, one in zip(values, alone, strict=False))
         for name, values in together.items()
     }
 
@@ -248,7 +248,7 @@ CASES: tuple[tuple[str, frozenset[str], Callable[[], Any]], ...] = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--sizes", default="2,4,8", help="of batches")
     chosen = parser.parse_args(arguments)
     device = chosen.device
