@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from autovoice.bench.kernels import _chosen
 from autovoice.bench.kernels_tried import tried_pairs
+from autovoice.errors import InputError
 
 
 def test_both_ways_of_each_op_make_the_same() -> None:
@@ -22,3 +25,12 @@ def test_both_ways_of_each_op_make_the_same() -> None:
         torch.testing.assert_close(ours[0], layers[0], atol=2e-5, rtol=0)
         assert torch.equal(ours[1], layers[1])
         assert ours[0].std() > 0
+
+
+def test_ops_are_chosen_by_how_their_names_begin() -> None:
+    pairs = dict.fromkeys(("polar_stft", "polar_istft", "log_mel"), (lambda: None, lambda: None))
+    assert list(_chosen(pairs, ())) == list(pairs)
+    assert list(_chosen(pairs, ("polar", "log"))) == list(pairs)
+    assert list(_chosen(pairs, ("log_mel",))) == ["log_mel"]
+    with pytest.raises(InputError, match=r"found 'snake', expected .* polar_stft; polar_istft"):
+        _chosen(pairs, ("log_mel", "snake"))

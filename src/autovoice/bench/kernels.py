@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from autovoice.bench.kernels_heard import heard_pairs
 from autovoice.bench.kernels_tried import tried_pairs
 from autovoice.bench.timing import Timing, timed
+from autovoice.errors import InputError
 from autovoice.kernels import (
     Activation,
     harmonic_source,
@@ -28,25 +29,38 @@ from autovoice.nn.inverse_stft import InverseStft
 
 log = logging.getLogger(__name__)
 Work = Callable[[], Any]
+Pair = tuple[Work, Work]
 # Launched so often in one run that the clock sees kernels and not their launch.
 _REPEATS = 20
 
 
-def kernels(device: str, *, runs: int, compiled: bool) -> list[dict[str, Any]]:
+def kernels(
+    device: str,
+    *,
+    runs: int,
+    compiled: bool,
+    only: Sequence[str] = (),
+    told: Callable[[dict[str, Any]], None] = lambda _row: None,
+) -> list[dict[str, Any]]:
     """Time every op on 1 s and on 64 s of sound.
 
     Args:
         device: a CUDA device.
         runs: how often each way is timed, 20 replays of a graph each.
         compiled: also time ``torch.compile`` of the layers.
+        only: how the names of ops begin that are timed. Default: all.
+        told: is given each row once it is there, since compiling all takes minutes.
 
     Returns:
         One row per op, batch and way: ``op``, ``batch``, ``way`` and the timing of one call.
+
+    Raises:
+        InputError: no op has such a name.
     """
     rows = []
     with torch.inference_mode():
         for batch in (1, 64):
-            for op, (ours, layers) in _pairs(batch, device).items():
+            for op, (ours, layers) in _chosen(_pairs(batch, device), only).items():
                 ways = {"kernel": ours, "eager": layers}
                 if compiled:
                     ways["torch.compile"] = _compiled(layers)
@@ -54,7 +68,18 @@ def kernels(device: str, *, runs: int, compiled: bool) -> list[dict[str, Any]]:
                     spent = _per_call(work, runs)
                     if spent is not None:
                         rows.append({"op": op, "batch": batch, "way": way, **spent.to_json()})
+                        told(rows[-1])
     return rows
+
+
+def _chosen(pairs: dict[str, Pair], only: Sequence[str]) -> dict[str, Pair]:
+    unknown = [name for name in only if not any(op.startswith(name) for op in pairs)]
+    if unknown:
+        raise InputError(
+            f"--kernel: found {', '.join(map(repr, unknown))}, expected how the name of one of "
+            f"these begins: {'; '.join(pairs)}"
+        )
+    return {op: pair for op, pair in pairs.items() if not only or op.startswith(tuple(only))}
 
 
 def _compiled(work: Work) -> Work:
@@ -83,8 +108,8 @@ def _per_call(work: Work, runs: int) -> Timing | None:
     )  # fmt: skip
 
 
-def _pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
-    pairs: dict[str, tuple[Work, Work]] = {}
+def _pairs(batch: int, device: str) -> dict[str, Pair]:
+    pairs: dict[str, Pair] = {}
     for channels, rows, taps in ((256, 800, 7), (128, 4801, 3), (128, 4801, 7), (128, 4801, 11)):
         name = f"style_conv1d {channels} channels, {taps} taps"
         pairs[name] = _conv(batch, rows, channels, taps, device)
@@ -105,7 +130,7 @@ def _pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
     return pairs | tried_pairs(batch, device)
 
 
-def _style_rows(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
+def _style_rows(batch: int, device: str) -> dict[str, Pair]:
     x = torch.randn(batch, 40, 1024, device=device).half()
     turned = x.transpose(1, 2).contiguous()
     factors = torch.randn(batch, 2048, device=device)
@@ -125,7 +150,7 @@ def _style_rows(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
     }
 
 
-def _conv(batch: int, rows: int, channels: int, taps: int, device: str) -> tuple[Work, Work]:
+def _conv(batch: int, rows: int, channels: int, taps: int, device: str) -> Pair:
     """One convolution of a residual block: style, Snake, convolution, residual."""
     x = torch.randn(batch, rows, channels, device=device).half()
     turned = x.transpose(1, 2).contiguous()

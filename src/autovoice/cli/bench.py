@@ -25,6 +25,10 @@ PARTS = ("pipeline", "song", "vocoder", "kernels")
     show_default=True,
     help="Seconds for each mode of torch.compile; what takes longer is left out.",
 )
+@click.option(
+    "--kernel", "only", multiple=True, metavar="NAME",
+    help="Only kernels whose name begins so; repeatable.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option(
     "--history", type=click.Path(path_type=Path), help="Keep a line per commit and machine."
@@ -59,6 +63,7 @@ def _measured(
     minutes: float,
     compiled: bool,
     compile_limit: float,
+    only: tuple[str, ...],
     **_: Any,
 ) -> Any:
     if part == "vocoder":
@@ -76,8 +81,12 @@ def _measured(
     if part == "kernels":
         from autovoice.bench.kernels import kernels
 
-        on_gpu = engine.device.startswith("cuda")
-        return kernels(engine.device, runs=runs, compiled=compiled) if on_gpu else []
+        if not engine.device.startswith("cuda"):
+            return []
+        return kernels(
+            engine.device, runs=runs, compiled=compiled, only=only,
+            told=lambda row: click.echo(json.dumps(row), err=True),
+        )  # fmt: skip
     from autovoice.bench.pipeline import pipeline
 
     if part == "song":

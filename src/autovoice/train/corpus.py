@@ -133,7 +133,15 @@ class Corpus:
         )  # fmt: skip
         self.median_hz = np.nan_to_num(self.median_hz, nan=150.0)
         self.by_speaker = [np.flatnonzero(self.speaker == i) for i in range(len(self.speakers))]
-        weight = [
+        self.weight, self.clean_weight = self._weights(labels, noisy_weight)
+        log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
+                 self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
+
+    def _weights(
+        self, labels: NDArray[np.str_], noisy_weight: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how often each clip is drawn, of all and of clean speakers; both sum to 1."""
+        by_source = [
             next((w for key, w in _WEIGHTS.items() if str(label).startswith(key)), 0.5)
             for label in labels
         ]
@@ -141,14 +149,12 @@ class Corpus:
         counts = np.array([len(self.by_speaker[i]) for i in self.speaker])
         noisy = np.array([str(label).startswith(_NOISY) for label in labels])
         rooms = noisy_weight * np.minimum(1.0, _NOISY_CLIPS / counts)
-        weight = np.where(noisy, rooms, 1.0) * np.array(weight)
-        self.weight = weight * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
-        self.weight /= self.weight.sum()
+        weight = np.where(noisy, rooms, 1.0) * np.array(by_source)
+        weight = weight * np.sqrt(self.lengths / SAMPLE_RATE_HZ)
+        weight /= weight.sum()
         # As long as it is, a clip of a clean speaker is heard; where there is none, all are.
         clean = self.lengths * np.array([str(label).startswith(_CLEAN) for label in labels])
-        self.clean_weight = clean / clean.sum() if clean.any() else self.weight
-        log.info("%d clips, %d speakers, %.2f h", len(clips), len(self.speakers),
-                 self.lengths.sum() / SAMPLE_RATE_HZ / 3600)  # fmt: skip
+        return weight, clean / clean.sum() if clean.any() else weight
 
     def draw(
         self,

@@ -64,13 +64,9 @@ def run(options: Options, listener: Callable[[Row], None] = lambda _row: None) -
     started = time.monotonic()
     folder = options.out if ranks.first else options.out / f"process-{ranks.rank}"
     nets, corpus, teacher, pitch = build(
-        options.data,
-        options.device,
-        options.frames,
-        options.limit,
-        options.resume,
+        options.data, options.device, options.frames, options.limit, options.resume,
         noisy_weight=options.noisy_weight,
-    )
+    )  # fmt: skip
     if options.compile and options.device.startswith("cuda"):
         from autovoice.train.fused_activation import fuse  # only here: Triton wants a GPU
 
