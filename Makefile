@@ -60,7 +60,7 @@ demo: weights ## convert the demo song: demo/cover.wav, demo/stems, demo/score.j
 
 .PHONY: test
 test: check weights ## everything CI runs: checks, then all tests with coverage
-	@$(THREAD_LIMITS) $(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered $(ARGS)
+	@$(THREAD_LIMITS) $(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --durations=25 $(ARGS)
 
 .PHONY: speed
 speed: weights ## fail where the CPU side is 25 % slower than its baseline (ARGS=--refresh writes it)

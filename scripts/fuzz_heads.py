@@ -18,6 +18,7 @@ import contextlib
 import importlib
 import io
 import json
+import resource
 import shutil
 import struct
 import sys
@@ -31,6 +32,8 @@ from typing import Any
 One = Callable[[bytes], None]
 BOUNDARY = b"b"
 LONGEST = 20_000
+# What fuzzing may take beside what the process begins with.
+MORE_MB = 1_024
 
 
 class _Unkept(AssertionError):
@@ -255,7 +258,11 @@ def main(words: Sequence[str] | None = None) -> None:
         one = TARGETS[given.target]()
     for number, content in enumerate(seeds_of(given.target)):
         (corpus / f"seed-{number}").write_bytes(content)
-    limits = [f"-max_total_time={given.seconds}", f"-max_len={LONGEST}", "-timeout=20", "-seed=1"]
+    # The fuzzer goes by the most that a process ever had, which on Linux begins with what the one
+    # that started it had.
+    most_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + MORE_MB
+    limits = [f"-max_total_time={given.seconds}", f"-max_len={LONGEST}", "-timeout=20", "-seed=1",
+              f"-rss_limit_mb={most_mb}"]  # fmt: skip
     atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={corpus}/", str(corpus)], one)
     atheris.Fuzz()
 

@@ -96,3 +96,26 @@ def test_it_runs_for_a_moment(target: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "DONE" in done.stderr
     assert len(list((tmp_path / "corpus").iterdir())) >= len(list(fuzz_heads.seeds_of(target)))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="atheris is not installed (pip install it)"
+)
+def test_what_its_parent_has_had_is_not_held_against_it(tmp_path: Path) -> None:
+    """Linux hands the most memory that a process had on to what it starts."""
+    script = str(ROOT / "scripts" / "fuzz_heads.py")
+    words = [
+        sys.executable,
+        script,
+        "sniff",
+        "--seconds",
+        "1",
+        "--corpus",
+        str(tmp_path / "corpus"),
+    ]
+    large = f"import subprocess, sys; b'x' * 2_500_000_000; sys.exit(subprocess.call({words!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", large], capture_output=True, text=True, check=False,
+        env={**os.environ, "AUTOVOICE_DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
