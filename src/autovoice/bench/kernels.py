@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from autovoice.bench.kernels_heard import heard_pairs
 from autovoice.bench.kernels_tried import tried_pairs
-from autovoice.bench.timing import Timing, timed
+from autovoice.bench.timing import Pair, Timing, Work, timed
 from autovoice.errors import InputError
 from autovoice.kernels import (
     Activation,
@@ -28,8 +28,6 @@ from autovoice.nn.harmonic_source import HarmonicSource
 from autovoice.nn.inverse_stft import InverseStft
 
 log = logging.getLogger(__name__)
-Work = Callable[[], Any]
-Pair = tuple[Work, Work]
 # Launched so often in one run that the clock sees kernels and not their launch.
 _REPEATS = 20
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from autovoice.bench.timing import Pair
 from autovoice.kernels import FrameRules, pitch_finish
 from autovoice.kernels.pitch_finish import reference
 from autovoice.nn.mel24k import Mel24k, log_norm
 from autovoice.nn.swift_f0 import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOWS_SAMPLES, LogSpectrogram
 from autovoice.nn.whisper_mel import WhisperMel
 
-Work = Callable[[], Any]
 # As the pitch tracker has them, in frames of 16 ms.
 _RULES = FrameRules(start=0.5, hold=0.45, gate_db=-66.0, range_db=50.0, most_gap=2, least_run=3)
 
 
-def heard_pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
+def heard_pairs(batch: int, device: str) -> dict[str, Pair]:
     """Return each op and its layers, both to be called, on a second of ``batch`` sounds."""
     at_16k = _voice(SAMPLE_RATE_HZ).repeat(batch, 1).to(device)
     at_24k = _voice(24_000).repeat(batch, 1).to(device)
@@ -42,7 +41,7 @@ def _voice(rate_hz: int) -> Tensor:
     return 0.1 * torch.stack(waves).sum(0)[None].float()
 
 
-def _pitch(sound: Tensor) -> tuple[Work, Work]:
+def _pitch(sound: Tensor) -> Pair:
     frames = sound.shape[1] // HOP_SAMPLES + 1
     f0_hz = torch.full((len(sound), frames), 110.5, device=sound.device)
     f0_hz[:, frames // 2 : frames // 2 + 4] *= 2  # a slip to be repaired

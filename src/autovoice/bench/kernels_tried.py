@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autovoice.bench.timing import Pair
 from autovoice.kernels import inverse_norms, overlap_add_mix, stream_conv1d, topk_cosine
 
-Work = Callable[[], Any]
 # Words of the recogniser: 50 a second, 512 wide.
 _WORDS, _WIDTH, _NEAREST = 50, 512, 4
 # A second at 48 kHz, joined in the middle.
@@ -19,7 +16,7 @@ _LENGTH, _JOIN, _CONTEXT, _HALF, _STEP = 48_000, 24_000, 3_000, 1_200, 4_800
 _TAPS = 7
 
 
-def tried_pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
+def tried_pairs(batch: int, device: str) -> dict[str, Pair]:
     """Return each op and its layers, both to be called, on a second of ``batch`` sounds."""
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     pairs = {f"topk_cosine {m} keys": _nearest(batch, m, device, dtype) for m in (1_500, 20_000)}
@@ -30,7 +27,7 @@ def tried_pairs(batch: int, device: str) -> dict[str, tuple[Work, Work]]:
     return pairs
 
 
-def _nearest(batch: int, count: int, device: str, dtype: torch.dtype) -> tuple[Work, Work]:
+def _nearest(batch: int, count: int, device: str, dtype: torch.dtype) -> Pair:
     """What depends on the keys alone is done before, on both sides: a reference is heard once."""
     queries = torch.randn(batch * _WORDS, _WIDTH, device=device).to(dtype)
     keys = torch.randn(count, _WIDTH, device=device).to(dtype)
@@ -43,7 +40,7 @@ def _nearest(batch: int, count: int, device: str, dtype: torch.dtype) -> tuple[W
     return lambda: topk_cosine(queries, keys, _NEAREST, key_scale=scale), layers
 
 
-def _mix(batch: int, device: str) -> tuple[Work, Work]:
+def _mix(batch: int, device: str) -> Pair:
     """Two windows with their context, stereo; the layers have the weights of the blend."""
     size = _JOIN + _CONTEXT
     windows = torch.randn(batch, 2, size, device=device)
@@ -72,9 +69,7 @@ def _mix(batch: int, device: str) -> tuple[Work, Work]:
     return ours, layers
 
 
-def _stream(
-    batch: int, rows: int, channels: int, device: str, dtype: torch.dtype
-) -> tuple[Work, Work]:
+def _stream(batch: int, rows: int, channels: int, device: str, dtype: torch.dtype) -> Pair:
     """A chunk of each of ``batch`` streams; the layers keep channels first, as cuDNN likes them."""
     x = torch.randn(batch, rows, channels, device=device).to(dtype)
     weight = torch.randn(_TAPS, channels, channels, device=device)

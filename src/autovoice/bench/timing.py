@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+Work = Callable[[], Any]
+# An op, and the layers that do the same.
+Pair = tuple[Work, Work]
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -26,7 +30,7 @@ class Timing:
 
 
 def timed(
-    work: Callable[[], Any],
+    work: Work,
     *,
     runs: int,
     warm_up: int = 5,

@@ -124,18 +124,10 @@ class TextEncoder(nn.Module):
         self.lstm = MaskedLstm(WIDTH, WIDTH // 2)
 
     def forward(self, tokens: Tensor, mask: Tensor, ends: Ends) -> Tensor:
-        return self.over_text(self.nearby(tokens, mask), ends)
-
-    def nearby(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Mix each phoneme with its neighbours, ``[B, N] -> [B, 512, N]``."""
         keep = mask[:, None].to(self.embedding.weight.dtype)
         x: Tensor = self.embedding(tokens).transpose(1, 2) * keep
         for block in self.cnn:
             x = block(x) * keep
-        return x
-
-    def over_text(self, x: Tensor, ends: Ends) -> Tensor:
-        """Run the recurrent layer over what ``nearby`` returns, ``[B, 512, N]`` to the same."""
         return self.lstm.over(x.transpose(1, 2), ends).transpose(1, 2)
 
 

@@ -96,9 +96,8 @@ class SwiftF0Network(nn.Module):
 
     Shape: audio ``[B, T]`` -> f0 in Hz ``[B, T // 256]`` and confidence in [0, 1], same shape.
 
-    On a GPU its convolutions stay in float32. Which of cuDNN's kernels round to TF32 depends on
-    the batch. That moves the pitch by 5e-6 only, but phases add it up: the same sound in another
-    batch would get another excitation.
+    On a GPU its convolutions stay in float32. Rounding to TF32 moves the pitch by 5e-6 only, but
+    phases add it up, and what is sung from it gets another excitation.
     """
 
     def __init__(self) -> None:

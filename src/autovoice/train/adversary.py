@@ -100,7 +100,7 @@ class Adversary:
     def learn(self, made: Made, clean: CleanSound | None = None) -> Losses:
         """Let the critics learn, as :meth:`judge` does, and ask them for no verdict."""
         false, true = self._heard(made, clean)
-        return {"critic": self._teach(made, true.detach(), false.detach())}
+        return {"critic": self._teach(made, true, false.detach())}
 
     def _heard(self, made: Made, clean: CleanSound | None) -> tuple[Tensor, Tensor]:
         """Return what was made and what is real, as far as both have sound."""
