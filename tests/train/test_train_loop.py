@@ -144,6 +144,30 @@ def test_the_joint_phase_goes_on_from_there_and_teaches_the_decoder(
         torch.testing.assert_close(again.voice.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
+def test_a_decoder_without_a_share_of_the_rate_stays_as_it_is(
+    frozen: tuple[Trainer, dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    first, _ = frozen
+    first.save()
+    trainer = loop.run(
+        replace(first.options, phase="joint", resume=first.options.out, out=tmp_path, batch=1,
+                decoder_share=0.0, critics_alone=0)
+    )  # fmt: skip
+    before = _state(trainer.nets)
+    trainer._set_rate(0.5)
+    trainer._iteration(0.5)
+    assert trainer.sums["adversarial"][0] > 0  # critics and all judges heard it
+    assert _moved(trainer.nets, before, "adapter") > 0.9
+    assert _moved(trainer.nets, before, "style") > 0.9
+    assert _moved(trainer.nets, before, "decoder") == 0
+    # Nothing was reckoned for it either, and none of the clipped norm is its own.
+    assert all(parameter.grad is None for parameter in trainer.nets.decoder.parameters())
+    trainer.save()
+    kept = checkpoint.load(tmp_path, "model")
+    name = next(name for name in kept if name.startswith("decoder."))
+    torch.testing.assert_close(kept[name], before[name], atol=1e-2, rtol=2e-2)
+
+
 @pytest.mark.parametrize("sung_every", [1, 2, 3])
 def test_in_the_joint_phase_the_critics_learn_from_every_kind(sung_every: int) -> None:
     trainer = object.__new__(Trainer)  # the schedule alone: no networks

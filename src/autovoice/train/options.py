@@ -57,7 +57,8 @@ class Options:
         resume: folder of a checkpoint to go on from.
         batch: items of each kind in a step.
         frames: length of an item in 25 ms frames.
-        learning_rate: of adapter and style encoder; the decoder learns at decoder_share of it.
+        learning_rate: of adapter and style encoder; the decoder learns at decoder_share of it, at 0
+            it stays as it is.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks: ``bfloat16`` (mixed) or ``off`` (float32).
         seed: of every draw.
