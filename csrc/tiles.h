@@ -50,17 +50,6 @@ __device__ __forceinline__ void load_4(unsigned (&reg)[4], const T* row) {
 #endif
 }
 
-template <typename T>
-__device__ __forceinline__ void load_4_transposed(unsigned (&reg)[4], const T* row) {
-#if __CUDA_ARCH__ >= 800
-  const unsigned source = static_cast<unsigned>(__cvta_generic_to_shared(row));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];\n"
-               : "=r"(reg[0]), "=r"(reg[1]), "=r"(reg[2]), "=r"(reg[3])
-               : "r"(source)
-               : "memory");
-#endif
-}
-
 // sum += a b, 16 x 8 from 16 x 16 and 16 x 8.
 template <typename T>
 __device__ __forceinline__ void multiply(float (&sum)[4], const unsigned (&a)[4], unsigned b0,

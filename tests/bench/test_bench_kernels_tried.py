@@ -13,15 +13,8 @@ from autovoice.errors import InputError
 def test_both_ways_of_each_op_make_the_same() -> None:
     with torch.inference_mode():
         made = {name: (ours(), layers()) for name, (ours, layers) in tried_pairs(2, "cpu").items()}
-    ours, layers = made.pop("overlap_add_mix")
-    torch.testing.assert_close(ours, layers, atol=2e-5, rtol=0)
-    assert set(made) == {
-        "topk_cosine 1500 keys", "topk_cosine 20000 keys",
-        "stream_conv1d 512 channels, 40 rows", "stream_conv1d 128 channels, 600 rows",
-    }  # fmt: skip
-    for name, (ours, layers) in made.items():
-        if name.startswith("stream_conv1d"):  # the layers keep channels first
-            layers = tuple(part.mT for part in layers)  # noqa: PLW2901
+    assert set(made) == {"topk_cosine 1500 keys", "topk_cosine 20000 keys"}
+    for ours, layers in made.values():
         torch.testing.assert_close(ours[0], layers[0], atol=2e-5, rtol=0)
         assert torch.equal(ours[1], layers[1])
         assert ours[0].std() > 0

@@ -7,11 +7,9 @@ and why.
 from autovoice.kernels.harmonic_source import harmonic_source
 from autovoice.kernels.library import load, switched_off
 from autovoice.kernels.log_mel import LogScale, band_spans, log_mel, takes_log_mel
-from autovoice.kernels.overlap_add_mix import overlap_add_mix
 from autovoice.kernels.pitch.voicing import FrameRules
 from autovoice.kernels.pitch_finish import pitch_finish
 from autovoice.kernels.polar_stft import polar_istft, polar_stft
-from autovoice.kernels.stream_conv1d import stream_conv1d
 from autovoice.kernels.style_conv1d import Activation, style_conv1d
 from autovoice.kernels.style_rows import row_moments, style_pool
 from autovoice.kernels.topk_cosine import inverse_norms, topk_cosine
@@ -24,12 +22,10 @@ __all__ = [
     "harmonic_source",
     "inverse_norms",
     "log_mel",
-    "overlap_add_mix",
     "pitch_finish",
     "polar_istft",
     "polar_stft",
     "row_moments",
-    "stream_conv1d",
     "style_conv1d",
     "style_pool",
     "switched_off",
