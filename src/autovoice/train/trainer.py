@@ -72,10 +72,10 @@ class Trainer:
         options, nets = self.options, self.nets
         self.begin = self.step  # where this run goes on
         self.joint = options.phase == "joint"
-        taught = self.joint and options.decoder_share > 0
-        nets.decoder.requires_grad_(taught)
+        decoder_learns = self.joint and options.decoder_share > 0
+        nets.decoder.requires_grad_(decoder_learns)
         groups = [{"params": [*nets.adapter.parameters(), *nets.style.parameters()], "share": 1.0}]
-        if taught:
+        if decoder_learns:
             groups.append(
                 {"params": list(nets.decoder.parameters()), "share": options.decoder_share}
             )
