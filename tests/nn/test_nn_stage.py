@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from autovoice.errors import ResourceError
+from autovoice.nn.graphs import Captured, GraphCache
 from autovoice.nn.stage import NetworkStage
 
 
@@ -53,6 +54,46 @@ def test_falls_back_to_the_cpu_and_says_so(caplog: pytest.LogCaptureFixture) -> 
     assert next(network.parameters()).device.type == "cpu"
 
 
+def test_graphs_give_way_before_anything_else(caplog: pytest.LogCaptureFixture) -> None:
+    stage, other, elsewhere = Elsewhere(), GraphCache(), GraphCache()
+
+    def hold(cache: GraphCache, device: str) -> None:
+        there = torch.empty(1, device=device)
+        cache._graphs["held"] = Captured(None, [there], (there,))  # type: ignore[arg-type]
+
+    hold(other, "meta")
+    hold(elsewhere, "cpu")
+    tries = []
+
+    def work() -> str:
+        tries.append(len(other))
+        if tries[-1]:
+            out_of_memory()
+        return stage.device.type
+
+    with caplog.at_level(logging.WARNING):
+        assert stage.guarded(work, shrink=lambda: pytest.fail("nothing had to shrink")) == "meta"
+    assert tries == [1, 0]
+    assert "without graphs (asked for 9 GiB)" in caplog.text
+    assert len(elsewhere) == 1
+
+
+def test_nothing_is_captured_while_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    class There(torch.Tensor):
+        is_cuda = True  # type: ignore[assignment]
+
+    cache, captured = GraphCache(), []
+    monkeypatch.setattr(cache, "_captured", lambda *_: captured.append(1))
+    values = torch.ones(2).as_subclass(There)
+    cache.pause(torch.device("cpu"), 60.0)
+    for _ in range(4):
+        assert cache("twice", lambda x: x * 2, values).tolist() == [2.0, 2.0]
+    assert not captured
+    cache.pause(torch.device("cpu"), 0.0)
+    cache("twice", lambda x: x * 2, values)
+    assert captured
+
+
 def test_smaller_pieces_come_before_the_cpu() -> None:
     stage, sizes = Elsewhere(), [8]
 
@@ -74,6 +115,17 @@ def test_without_fall_back_it_is_a_resource_error() -> None:
     stage = Elsewhere(cpu_fallback=False)
     with pytest.raises(ResourceError, match="out of memory"):
         stage.guarded(out_of_memory, shrink=lambda: False)
+
+
+def test_a_kernel_without_memory_is_known_by_the_call_that_failed() -> None:
+    # What LibTorch's stable ABI says when a kernel's own allocation fails; the rest it keeps.
+    words = 'torch_call_dispatcher( "aten::new_empty", "", stack.data()) API call failed at ops.h'
+
+    def work() -> None:
+        raise RuntimeError(words)
+
+    with pytest.raises(ResourceError, match="found no memory for its result"):
+        Elsewhere(cpu_fallback=False).guarded(work)
 
 
 @pytest.mark.parametrize(

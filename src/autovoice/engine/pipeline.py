@@ -280,6 +280,7 @@ class Pipeline:
     def _after_out_of_memory(self, longest_s: float, problem: str) -> float:
         """Return the piece length for the next try, after moving to the CPU where need be."""
         device = self.stages.device
+        log.info("pieces of %g s do not fit: %s", longest_s, problem)
         devices.release(device)
         if longest_s / 2 >= LEAST_CHUNK_S:
             self.notes.append(f"{device} ran out of memory: pieces of {longest_s / 2:g} s")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ Works = Callable[..., Results]
 # Shapes that come once, such as the last piece of a song, are not worth a capture.
 CAPTURE_AT = 2
 MOST_GRAPHS = 24
+# After memory ran out, kernels are launched one by one for so long: graphs keep what they work in.
+PAUSE_S = 60.0
 # Beyond so many values going in, the kernels are long enough to hide their launches.
 MOST_VALUES = 1 << 21
 
@@ -64,6 +68,9 @@ class GraphCache:
         # What is said of the results of each work, by its name, by those who run it.
         self.results: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
+        self._paused_until_s = 0.0
+        with _ALL_LOCK:
+            _ALL.add(self)
 
     def __len__(self) -> int:
         return sum(graph is not None for graph in self._graphs.values())
@@ -90,7 +97,7 @@ class GraphCache:
                 captured = self._graphs[key]
                 return work(*tensors) if captured is None else captured(*tensors)
             self._seen[key] += 1
-            if self._seen[key] < CAPTURE_AT:
+            if self._seen[key] < CAPTURE_AT or time.monotonic() < self._paused_until_s:
                 return work(*tensors)
             captured = self._captured(name, work, tensors)
             self._graphs[key] = captured
@@ -104,6 +111,21 @@ class GraphCache:
             self._seen.clear()
             self.results.clear()
             self._pool = None
+
+    def pause(self, device: torch.device, seconds: float = PAUSE_S) -> int:
+        """Let go of all graphs of a device, and capture nothing for a while.
+
+        Returns:
+            How many there were.
+        """
+        with self._lock:
+            held = [graph for graph in self._graphs.values() if graph is not None]
+            if not all(_on(device, graph.inputs[0]) for graph in held):
+                return 0
+            self._graphs.clear()
+            self._pool = None
+            self._paused_until_s = time.monotonic() + seconds
+        return len(held)
 
     def _trim(self) -> None:
         while len(self._graphs) > self.most:
@@ -130,3 +152,26 @@ class GraphCache:
             log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
         return Captured(graph, inputs, results)
+
+
+def _on(device: torch.device, tensor: Tensor) -> bool:
+    """Tell whether a tensor lies on a device; one without a number is any of its type."""
+    found = tensor.device
+    return found.type == device.type and device.index in (None, found.index)
+
+
+_ALL: weakref.WeakSet[GraphCache] = weakref.WeakSet()
+_ALL_LOCK = threading.Lock()
+
+
+def make_room(device: torch.device) -> int:
+    """Let go of every graph on a device: a pass that does not fit needs the memory more.
+
+    What graphs work in is theirs alone, so that no other pass can use it meanwhile.
+
+    Returns:
+        How many there were.
+    """
+    with _ALL_LOCK:
+        caches = list(_ALL)
+    return sum(cache.pause(device) for cache in caches)

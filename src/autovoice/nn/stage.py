@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from autovoice.errors import ResourceError
-from autovoice.nn.graphs import GraphCache
+from autovoice.nn.graphs import GraphCache, make_room
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -21,6 +21,9 @@ Result = TypeVar("Result")
 
 # torch has no class of its own for a failed allocation on the CPU, only these words.
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
+# Nor does the stable ABI pass on why a kernel of our own got no memory for its result; nothing else
+# can fail in that call.
+_KERNEL_OUT_OF_MEMORY = "aten::new_empty"
 
 
 class Scheduler(Protocol):
@@ -153,15 +156,22 @@ class NetworkStage:
             return work()
 
     def tried(self, work: Callable[[], T], *, shrink: Callable[[], bool] | None = None) -> T:
-        """Run ``work`` here and now as ``guarded`` says; what a scheduler calls."""
+        """Run ``work`` here and now as ``guarded`` says; what a scheduler calls.
+
+        Before anything else gives way, captured graphs do: those of all stages.
+        """
+        whole = True
         while True:
             try:
                 return self.once(work)
             except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                reason = _why(error)
             # Outside of the handler, so that the failed try's tensors are let go of first.
+            if whole and self._without_graphs(reason):
+                whole = False
+                continue
             self._make_room(reason, shrink)
 
     def to(self, device: str | torch.device) -> None:
@@ -170,6 +180,15 @@ class NetworkStage:
         self.graphs.clear()
         for network in self._networks:
             self._place(network)
+
+    def _without_graphs(self, reason: str) -> bool:
+        """Let go of what graphs hold, so that the same can be tried again; False: nothing."""
+        if not make_room(self.device):
+            return False
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        log.warning("%s: trying again without graphs (%s)", type(self).__name__, reason)
+        return True
 
     def _make_room(self, reason: str, shrink: Callable[[], bool] | None) -> None:
         """Prepare another try with less memory, or give up with ``ResourceError``."""
@@ -210,4 +229,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell a lack of memory, on any device, from other errors."""
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
-    return _CPU_OUT_OF_MEMORY in str(error)
+    return any(words in str(error) for words in (_CPU_OUT_OF_MEMORY, _KERNEL_OUT_OF_MEMORY))
+
+
+def _why(error: BaseException) -> str:
+    """Return in a line what a lack of memory says of itself."""
+    if _KERNEL_OUT_OF_MEMORY in str(error):
+        return "a kernel found no memory for its result"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
