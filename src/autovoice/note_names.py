@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _A4_HZ = 440.0
@@ -27,6 +28,7 @@ def note_name(note: int) -> str:
     return f"{_NAMES[note % 12]}{note // 12 - 1}"
 
 
+@lru_cache(1024)
 def nearest_note(f0_hz: float) -> int:
     """Return the note that a frequency is nearest to, in whole semitones.
 

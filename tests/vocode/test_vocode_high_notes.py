@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from autovoice.vocode.high_notes import (
     LEAST_HZ,
     MOST_HZ,
+    Reach,
     octaves_down,
     raised,
     surely_hz,
 )
+from autovoice.vocode.raising import raised_rows
 
 RATE_HZ = 24_000
 
@@ -88,3 +91,21 @@ def test_a_glide_across_the_limit_keeps_its_pitch() -> None:
         hz = float(f0_hz[frame])
         low, high = (spectrum[round(r * hz) - 15 : round(r * hz) + 15].max() for r in (0.5, 1.0))
         assert high > 3 * low, hz
+
+
+def test_rows_of_a_batch_are_raised_as_if_alone() -> None:
+    tunes = [np.full(60, hz, np.float32) for hz in (0.0, 220.0, 523.3, 1_046.5)]
+    tunes.append(np.geomspace(300, 1_200, 60).astype(np.float32))
+    tunes[4][20:25] = 0
+    reaches = [Reach(tune, octaves_down(tune, 320.0)) for tune in tunes]
+    sounds = [voice(reach.low_hz) for reach in reaches]
+    columns = [[getattr(reach, name) for reach in reaches] for name in ("log_hz", "lowered")]
+    rows = [torch.from_numpy(np.stack(column)) for column in (sounds, *columns)]
+    turns = max(reach.turns for reach in reaches)
+    made = raised_rows(*rows, turns=turns, sample_rate_hz=RATE_HZ).numpy()
+    assert [reach.turns for reach in reaches] == [0, 0, 1, 2, 2]
+    for reach, sound, row in zip(reaches, sounds, made, strict=True):
+        alone = reach.raised(sound, RATE_HZ)
+        # One sum over all rows may round otherwise; two octaves double the difference.
+        assert np.abs(row - alone).max() <= 1e-6 * np.abs(sound).max()
+    np.testing.assert_array_equal(made[:2], np.stack(sounds[:2]))

@@ -58,23 +58,18 @@ class Melody:
         Frames less than half a second apart are one place; a place with less than 0.1 s of notes
         outside is left out.
         """
-        lowest, highest = self._ends
-        if side == "above":
-            limit = nearest_note(voice.high_hz) - semitones
-            if highest <= limit:
-                return []
-            outside = self.notes > limit
-        else:
-            limit = nearest_note(voice.low_hz) - semitones
-            if lowest >= limit:
-                return []
-            outside = self.notes < limit
-        frames = np.flatnonzero(outside & self.voiced)
-        if not len(frames):
-            return []
-        gaps_s = (np.diff(frames) - 1) * self.hop_s
-        places = np.split(frames, np.flatnonzero(gaps_s >= MERGED_GAP_S) + 1)
+        end_hz = voice.high_hz if side == "above" else voice.low_hz
+        frames, ends = self._beyond(side, nearest_note(end_hz) - semitones)
+        places = np.split(frames, ends[1:-1])
         return [place for place in places if len(place) >= self._least]
+
+    def _beyond(self, side: Literal["above", "below"], limit: int) -> tuple[Notes, Notes]:
+        """Return the frames beyond a note, and the ends of the places in them, 0 first."""
+        beyond = self.notes > limit if side == "above" else self.notes < limit
+        frames = np.flatnonzero(beyond & self.voiced)
+        gaps_s = (frames[1:] - frames[:-1] - 1) * self.hop_s
+        breaks = np.flatnonzero(gaps_s >= MERGED_GAP_S) + 1
+        return frames, np.array([0, *breaks, len(frames)])
 
     def share(self, side: Literal["above", "below"], voice: PitchRange, semitones: int) -> float:
         """Return how much of the voiced time lies outside on one side, 0 to 1."""
@@ -84,7 +79,9 @@ class Melody:
         limit = min(max(nearest_note(end_hz) - semitones, lowest - 1), highest + 1)
         found = self._found.get((side, limit))
         if found is None:
-            found = sum(len(place) for place in self.places(side, voice, semitones))
+            _, ends = self._beyond(side, limit)
+            sizes = ends[1:] - ends[:-1]
+            found = int(sizes[sizes >= self._least].sum())
             self._found[side, limit] = found
         return found / max(self._count, 1)
 

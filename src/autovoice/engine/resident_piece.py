@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from autovoice.analyse.content import ContentEncoder
@@ -16,6 +17,7 @@ from autovoice.types import Curve, FloatArray, Pitch, Speaker
 from autovoice.vocode import Vocoder
 from autovoice.vocode.breath import breath
 from autovoice.vocode.high_notes import Reach
+from autovoice.vocode.raising import raised_rows
 from autovoice.vocode.vocoder import FRAMES_PER_S
 
 LISTEN_HZ = 16_000
@@ -31,6 +33,8 @@ class Piece:
         noise: ``[600 F]``.
         style: ``[128]``.
         activity: ``[S]``, what the samples are multiplied by, S up to 600 F.
+        log_hz, lowered: ``[2 F]``, see ``vocode.high_notes.Reach``.
+        turns: the most octaves that are lowered.
         adapter: what training added to the voice.
     """
 
@@ -40,6 +44,9 @@ class Piece:
     noise: FloatArray
     style: FloatArray
     activity: FloatArray
+    log_hz: FloatArray
+    lowered: FloatArray
+    turns: int
     adapter: Mapping[str, Any]
 
     @property
@@ -95,24 +102,32 @@ class PieceSinger(NetworkStage):
         f0_hz, energy = self.converter.curves(*curves, frames, semitones)
         reach = Reach.of(f0_hz, speaker.f0_median_hz if semitones else None)
         noise = breath(frames, seed)
-        piece = Piece(at_16k, reach.low_hz, energy, noise, speaker.style, activity, speaker.adapter)
+        melody = reach.log_hz, reach.lowered, reach.turns
+        piece = Piece(
+            at_16k, reach.low_hz, energy, noise, speaker.style, activity, *melody, speaker.adapter
+        )
         adapter = id(speaker.adapter) if speaker.adapter else None
         key = (len(at_16k), frames, len(activity), adapter)
-        samples = self.batched(self._run, piece, key=key, seconds=seconds)
-        return reach.raised(samples, SAMPLE_RATE_HZ)
+        return self.batched(self._run, piece, key=key, seconds=seconds)
 
     def _run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
         """Sing pieces of one key in one pass."""
         first, device = pieces[0], self.device
+        names = "at_16k", "f0_hz", "energy", "noise", "style", "activity", "log_hz", "lowered"
         parts = (
             Rows([getattr(piece, name) for piece in pieces], len(getattr(first, name)))
-            for name in ("at_16k", "f0_hz", "energy", "noise", "style", "activity")
+            for name in names
         )
-        cuts, f0_hz, energy, noise, style, activity = uploaded(device, *parts)
+        cuts, f0_hz, energy, noise, style, activity, *melody = uploaded(device, *parts)
         planes = self.encoder.planes(cuts)
         asr = self.converter.words(planes, first.frames, first.adapter)
         sound = self.vocoder.sound(asr, (f0_hz, energy), style, noise, first.adapter)
-        return list(fetched(sound[:, : activity.shape[1]] * activity)[0])
+        sung = sound[:, : activity.shape[1]] * activity
+        turns = max(piece.turns for piece in pieces)
+        if turns:
+            work = partial(raised_rows, turns=turns, sample_rate_hz=SAMPLE_RATE_HZ)
+            sung = self.graphs(f"raised {turns}", work, sung, *melody)
+        return list(fetched(sung)[0])
 
 
 def singer_of(encoder: Any, converter: Any, vocoder: Any) -> PieceSinger | None:

@@ -36,10 +36,12 @@ class Correction:
     Args:
         offset: ``[C]`` taken from each channel.
         gain: factor after that, at most 1.
+        damaged: whether any value may be damaged.
     """
 
     offset: FloatArray
     gain: float = 1.0
+    damaged: bool = True
 
 
 class Levels:
@@ -62,11 +64,14 @@ class Levels:
         """Take in the next block, ``[C, n]``."""
         if block.shape[1] == 0:
             return
-        clean = _without_damage(block)
-        self._damaged += int(np.count_nonzero(_damage(block)))
-        self._sum += clean.sum(axis=1, dtype=np.float64)
-        self._low = np.minimum(self._low, clean.min(axis=1))
-        self._high = np.maximum(self._high, clean.max(axis=1))
+        low, high = block.min(axis=1), block.max(axis=1)
+        # Written so that NaN, which both pass on and which compares as false, counts as damage.
+        if not ((low >= -DAMAGE_LIMIT) & (high <= DAMAGE_LIMIT)).all():
+            self._damaged += int(np.count_nonzero(_damage(block)))
+            block = _without_damage(block)
+            low, high = block.min(axis=1), block.max(axis=1)
+        self._sum += block.sum(axis=1, dtype=np.float64)
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
         self.length_samples += block.shape[1]
 
     def correction(self, name: str = "the sound") -> Correction:
@@ -97,12 +102,12 @@ class Levels:
             _log.warning("%s: a constant offset was taken away", name)
         if gain < 1.0:
             _log.warning("%s: its peak of %.4f was brought down to 1", name, peak)
-        return Correction(offset, gain)
+        return Correction(offset, gain, self._damaged > 0)
 
 
 def correct(block: FloatArray, correction: Correction) -> FloatArray:
     """Apply a correction to one block and return a new one, ``[C, n]``."""
-    clean = _without_damage(block)
+    clean = _without_damage(block) if correction.damaged else block.copy()
     if correction.offset.any():
         clean -= correction.offset[:, None]
     if correction.gain != 1.0:

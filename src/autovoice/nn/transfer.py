@@ -54,7 +54,9 @@ class Rows:
         there = [row for row in found if row is not None]
         if len(there) < len(found):
             return None
-        return torch.stack([F.pad(row, (0, self.length - row.shape[-1])) for row in there])
+        if any(row.shape[-1] < self.length for row in there):
+            there = [F.pad(row, (0, self.length - row.shape[-1])) for row in there]
+        return torch.stack(there)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,22 +12,20 @@ of 412 frames between 600 and 800 Hz in tune. Lowered, all voices are in tune up
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autovoice.types import FloatArray
+from autovoice.vocode.raising import raised_rows
 
-F0_RATE_HZ = 80
 # What a voice holds for sure, against the middle of its speech, and within which bounds.
 ABOVE_SPEECH, LEAST_HZ, MOST_HZ = 2.4, 250.0, 320.0
 # A note that was lowered stays so until it is a tone below.
 _STAYS = 0.89
-_FADE_S = 0.012
-_LEVEL_S = 0.04
-_MOST_GAIN = 4.0
 Octaves = NDArray[np.int64]
-_Sound = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +56,37 @@ class Reach:
         low: FloatArray = (self.f0_hz / 2.0**self.octaves).astype(np.float32)
         return low
 
+    @cached_property
+    def lowered(self) -> FloatArray:
+        """Octaves by which voiced frames are decoded lower, ``[F]``."""
+        lowered: FloatArray = np.where(self.f0_hz > 0, self.octaves, 0).astype(np.float32)
+        return lowered
+
+    @property
+    def turns(self) -> int:
+        """The most octaves of a voiced frame; 0: nothing has to be raised."""
+        return int(self.lowered.max(initial=0.0))
+
+    @property
+    def log_hz(self) -> FloatArray:
+        """Logarithm of the melody in Hz, ``[F]``, through pauses as well; zeros where all is."""
+        voiced = np.flatnonzero(self.f0_hz > 0)
+        if not len(voiced):
+            return np.zeros(len(self.f0_hz), np.float32)
+        sung = np.log(self.f0_hz[voiced].astype(np.float64))
+        filled: FloatArray = np.interp(np.arange(len(self.f0_hz)), voiced, sung).astype(np.float32)
+        return filled
+
     def raised(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
         """Bring what was decoded of ``low_hz`` to where it belongs, ``[T]``."""
-        return raised(samples, self.f0_hz, self.octaves, sample_rate_hz)
+        turns = self.turns
+        if not turns:
+            return samples
+        with torch.inference_mode():
+            rows = (torch.from_numpy(x)[None] for x in (samples, self.log_hz, self.lowered))
+            made = raised_rows(*rows, turns=turns, sample_rate_hz=sample_rate_hz)
+        found: FloatArray = made[0].numpy()
+        return found
 
 
 def surely_hz(f0_median_hz: float) -> float:
@@ -104,40 +130,4 @@ def raised(
 
     Shape: ``[T]``, in no place later or louder than it was.
     """
-    voiced = f0_hz > 0
-    if not (voiced & (octaves > 0)).any():
-        return samples
-    place = np.arange(len(samples)) * (F0_RATE_HZ / sample_rate_hz) - 0.5
-    hz = np.exp(np.interp(place, np.flatnonzero(voiced), np.log(f0_hz[voiced])))
-    nearest = np.clip(np.rint(place).astype(np.int64), 0, len(f0_hz) - 1)
-    fade = np.hanning((round(_FADE_S * sample_rate_hz) | 1) + 2)[1:-1]
-    sound = samples.astype(np.float64)
-    for turn in range(int(octaves.max()), 0, -1):
-        lowered = (voiced & (octaves >= turn))[nearest].astype(np.float64)
-        share = np.convolve(lowered, fade / fade.sum(), "same")
-        apart = 2.0 ** (turn - 1) * sample_rate_hz / hz
-        even = 0.5 * (_read(sound, -0.5 * apart) + _read(sound, 0.5 * apart))
-        gain = _level(sound, sample_rate_hz) / np.maximum(_level(even, sample_rate_hz), 1e-6)
-        sound += share * (even * np.clip(gain, 1.0, _MOST_GAIN) - sound)
-    return sound.astype(np.float32)
-
-
-def _read(sound: _Sound, offset: _Sound) -> _Sound:
-    """Read ``[T]`` between samples, ``offset`` from each, by Catmull-Rom."""
-    place = np.clip(np.arange(len(sound)) + offset, 1, len(sound) - 3)
-    left = np.floor(place).astype(np.int64)
-    part = place - left
-    before, here, there, after = (sound[left + k] for k in (-1, 0, 1, 2))
-    bend = 2 * before - 5 * here + 4 * there - after + part * (3 * (here - there) + after - before)
-    curve: _Sound = here + 0.5 * part * (there - before + part * bend)
-    return curve
-
-
-def _level(sound: _Sound, sample_rate_hz: int) -> _Sound:
-    """Return the level around each sample, ``[T]``."""
-    half = round(_LEVEL_S * sample_rate_hz / 2)
-    total = np.concatenate([[0.0], np.cumsum(np.square(sound))])
-    here = np.arange(len(sound))
-    first, last = np.maximum(here - half, 0), np.minimum(here + half + 1, len(sound))
-    level: _Sound = np.sqrt(np.maximum(total[last] - total[first], 0.0) / (last - first))
-    return level
+    return Reach(f0_hz, octaves).raised(samples, sample_rate_hz)
