@@ -7,6 +7,7 @@ import torch
 
 from autovoice.engine import devices
 from autovoice.errors import InputError, ResourceError
+from autovoice.nn import graphs
 
 
 def _gpus(monkeypatch: pytest.MonkeyPatch, count: int, *, works: bool = True) -> None:
@@ -74,6 +75,18 @@ def test_a_cap_becomes_a_share_of_the_card(monkeypatch: pytest.MonkeyPatch) -> N
     assert shares == [(0.25, "cuda:0"), (1.0, "cuda:0")]
     with pytest.raises(InputError, match="expected at least"):
         devices.cap_memory("cuda:0", 1 << 20)
+
+
+def test_under_a_small_cap_nothing_is_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = SimpleNamespace(total_memory=16 << 30)
+    forbidden: list[str] = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *_: None)
+    monkeypatch.setattr(graphs, "forbid", lambda device: forbidden.append(str(device)))
+    devices.cap_memory("cuda:0", 2 << 30)
+    assert not forbidden
+    devices.cap_memory("cuda:1", 1 << 30)
+    assert forbidden == ["cuda:1"]
 
 
 def _free(monkeypatch: pytest.MonkeyPatch, *gibibytes: float) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from autovoice.errors import ResourceError
+from autovoice.nn import graphs
 from autovoice.nn.graphs import Captured, GraphCache
 from autovoice.nn.stage import NetworkStage
 
@@ -78,20 +79,52 @@ def test_graphs_give_way_before_anything_else(caplog: pytest.LogCaptureFixture) 
     assert len(elsewhere) == 1
 
 
-def test_nothing_is_captured_while_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    class There(torch.Tensor):
-        is_cuda = True  # type: ignore[assignment]
+class There(torch.Tensor):
+    """A tensor that says that it lies on a GPU."""
 
+    is_cuda = True  # type: ignore[assignment]
+
+
+def doubled(cache: GraphCache) -> list[float]:
+    values = torch.ones(2).as_subclass(There)
+    found: list[float] = cache("twice", lambda x: x * 2, values).tolist()
+    return found
+
+
+def test_nothing_is_captured_while_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     cache, captured = GraphCache(), []
     monkeypatch.setattr(cache, "_captured", lambda *_: captured.append(1))
-    values = torch.ones(2).as_subclass(There)
     cache.pause(torch.device("cpu"), 60.0)
-    for _ in range(4):
-        assert cache("twice", lambda x: x * 2, values).tolist() == [2.0, 2.0]
+    assert [doubled(cache) for _ in range(4)] == [[2.0, 2.0]] * 4
     assert not captured
     cache.pause(torch.device("cpu"), 0.0)
-    cache("twice", lambda x: x * 2, values)
+    doubled(cache)
     assert captured
+
+
+def test_without_memory_for_a_graph_it_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, tries = GraphCache(), []
+
+    def captured(*_: object) -> None:
+        tries.append(1)
+        out_of_memory()
+
+    monkeypatch.setattr(cache, "_captured", captured)
+    with caplog.at_level(logging.WARNING):
+        assert [doubled(cache) for _ in range(4)] == [[2.0, 2.0]] * 4
+    assert len(tries) == 1
+    assert "no memory for a graph (asked for 9 GiB)" in caplog.text
+
+
+def test_where_graphs_are_forbidden_nothing_is_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "_FORBIDDEN", set())
+    cache, captured = GraphCache(), []
+    monkeypatch.setattr(cache, "_captured", lambda *_: captured.append(1))
+    graphs.forbid(torch.device("cpu"))
+    assert [doubled(cache) for _ in range(4)] == [[2.0, 2.0]] * 4
+    assert not captured
 
 
 def test_smaller_pieces_come_before_the_cpu() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autovoice.nn.shortage import is_out_of_memory, reason
+
 log = logging.getLogger(__name__)
 Work = Callable[..., Tensor]
 Results = tuple[Tensor, ...]
@@ -90,6 +92,8 @@ class GraphCache:
         values = sum(tensor.numel() for tensor in tensors)
         if not tensors or not tensors[0].is_cuda or values > self.most_values:
             return work(*tensors)
+        if any(_on(device, tensors[0]) for device in _FORBIDDEN):
+            return work(*tensors)
         key = (name, torch.is_autocast_enabled(), *((t.shape, t.dtype, t.device) for t in tensors))
         with self._lock:
             if key in self._graphs:
@@ -99,9 +103,17 @@ class GraphCache:
             self._seen[key] += 1
             if self._seen[key] < CAPTURE_AT or time.monotonic() < self._paused_until_s:
                 return work(*tensors)
-            captured = self._captured(name, work, tensors)
-            self._graphs[key] = captured
-            self._trim()
+            try:
+                captured = self._captured(name, work, tensors)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._paused_until_s = time.monotonic() + PAUSE_S
+                log.warning("%s: no memory for a graph (%s)", name, reason(error))
+                captured = None
+            else:
+                self._graphs[key] = captured
+                self._trim()
             return work(*tensors) if captured is None else captured(*tensors)
 
     def clear(self) -> None:
@@ -144,9 +156,9 @@ class GraphCache:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 results = work(*inputs)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             level = logging.DEBUG if name in self._told else logging.WARNING
             self._told.add(name)
             log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
@@ -161,6 +173,7 @@ def _on(device: torch.device, tensor: Tensor) -> bool:
 
 
 _ALL: weakref.WeakSet[GraphCache] = weakref.WeakSet()
+_FORBIDDEN: set[torch.device] = set()
 _ALL_LOCK = threading.Lock()
 
 
@@ -175,3 +188,9 @@ def make_room(device: torch.device) -> int:
     with _ALL_LOCK:
         caches = list(_ALL)
     return sum(cache.pause(device) for cache in caches)
+
+
+def forbid(device: torch.device) -> None:
+    """Capture nothing on a device from now on; what was captured there is let go of."""
+    _FORBIDDEN.add(device)
+    make_room(device)

@@ -13,17 +13,12 @@ from torch import nn
 
 from autovoice.errors import ResourceError
 from autovoice.nn.graphs import GraphCache, make_room
+from autovoice.nn.shortage import is_out_of_memory, reason
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-# torch has no class of its own for a failed allocation on the CPU, only these words.
-_CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
-# Nor does the stable ABI pass on why a kernel of our own got no memory for its result; nothing else
-# can fail in that call.
-_KERNEL_OUT_OF_MEMORY = "aten::new_empty"
 
 
 class Scheduler(Protocol):
@@ -167,12 +162,12 @@ class NetworkStage:
             except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                reason = _why(error)
+                why = reason(error)
             # Outside of the handler, so that the failed try's tensors are let go of first.
-            if whole and self._without_graphs(reason):
+            if whole and self._without_graphs(why):
                 whole = False
                 continue
-            self._make_room(reason, shrink)
+            self._make_room(why, shrink)
 
     def to(self, device: str | torch.device) -> None:
         """Move every network to ``device``."""
@@ -181,16 +176,16 @@ class NetworkStage:
         for network in self._networks:
             self._place(network)
 
-    def _without_graphs(self, reason: str) -> bool:
+    def _without_graphs(self, why: str) -> bool:
         """Let go of what graphs hold, so that the same can be tried again; False: nothing."""
         if not make_room(self.device):
             return False
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        log.warning("%s: trying again without graphs (%s)", type(self).__name__, reason)
+        log.warning("%s: trying again without graphs (%s)", type(self).__name__, why)
         return True
 
-    def _make_room(self, reason: str, shrink: Callable[[], bool] | None) -> None:
+    def _make_room(self, why: str, shrink: Callable[[], bool] | None) -> None:
         """Prepare another try with less memory, or give up with ``ResourceError``."""
         name = type(self).__name__
         if self.device.type == "cuda":
@@ -200,7 +195,7 @@ class NetworkStage:
             return
         if self.device.type == "cpu" or not self.cpu_fallback:
             raise ResourceError(
-                f"{name}: {self.device} is out of memory ({reason}); free some memory or use a "
+                f"{name}: {self.device} is out of memory ({why}); free some memory or use a "
                 "smaller preset"
             )
         log.warning("%s: %s is out of memory, going on on the CPU", name, self.device)
@@ -223,17 +218,3 @@ def _smaller(shrink: Callable[[], bool]) -> bool:
     if shrink():
         raise Smaller
     return False
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell a lack of memory, on any device, from other errors."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return any(words in str(error) for words in (_CPU_OUT_OF_MEMORY, _KERNEL_OUT_OF_MEMORY))
-
-
-def _why(error: BaseException) -> str:
-    """Return in a line what a lack of memory says of itself."""
-    if _KERNEL_OUT_OF_MEMORY in str(error):
-        return "a kernel found no memory for its result"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

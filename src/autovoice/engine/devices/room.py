@@ -10,6 +10,8 @@ from autovoice.errors import InputError, ResourceError
 
 log = logging.getLogger(__name__)
 LEAST_VRAM_BYTES = 1 << 30
+# Under less, passes need what graphs would hold for themselves.
+LEAST_WITH_GRAPHS_BYTES = 2 << 30
 # Of the free memory, so much may be counted on: pieces of it are too small to be used.
 _USABLE = 0.8
 # On the CPU larger batches are not faster, so that this is enough.
@@ -47,7 +49,8 @@ def room_bytes(device: str) -> int:
 def cap_memory(device: str, vram_bytes: int | None) -> None:
     """Hold this process under ``vram_bytes`` of GPU memory; nothing to do on the CPU.
 
-    The cap is on what PyTorch allocates. CUDA's own context comes on top.
+    The cap is on what PyTorch allocates. CUDA's own context comes on top. Under a cap of less than
+    2 GiB nothing is captured in graphs any more.
 
     Raises:
         InputError: the cap is under what the models alone need.
@@ -63,11 +66,15 @@ def cap_memory(device: str, vram_bytes: int | None) -> None:
 
     total = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, vram_bytes / total), device)
+    if vram_bytes < LEAST_WITH_GRAPHS_BYTES:
+        from autovoice.nn import graphs
+
+        graphs.forbid(torch.device(device))
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error of a stage means that its device has too little memory left."""
-    from autovoice.nn.stage import is_out_of_memory
+    from autovoice.nn.shortage import is_out_of_memory
 
     return isinstance(error, ResourceError) or is_out_of_memory(error)
 
