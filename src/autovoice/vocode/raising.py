@@ -29,7 +29,7 @@ def raised_rows(
     """
     frames, length = log_hz.shape[-1], sound.shape[-1]
     at = torch.arange(length, device=sound.device)
-    place = at * (F0_RATE_HZ / sample_rate_hz) - 0.5
+    place = at.double() * (F0_RATE_HZ / sample_rate_hz) - 0.5
     nearest = place.round().long().clamp(0, frames - 1)
     left = place.floor().long().clamp(0, max(frames - 2, 0))
     right = (left + 1).clamp_max(frames - 1)
