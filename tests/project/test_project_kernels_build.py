@@ -52,7 +52,11 @@ def wheel() -> Path:
         with tempfile.TemporaryDirectory(dir=KEPT) as scratch:
             tree, out = Path(scratch, "tree"), Path(scratch, "out")
             built("wheel", copied(tree, without=["models"]), out, cuda="1")
-            out.rename(kept)
+            try:
+                out.rename(kept)
+            except OSError:
+                if not kept.is_dir():  # else another run beside this one was first
+                    raise
     (found,) = kept.glob("*.whl")
     return found
 
