@@ -9,7 +9,6 @@ from autovoice.vocode.high_notes import (
     MOST_HZ,
     Reach,
     octaves_down,
-    raised,
     surely_hz,
 )
 from autovoice.vocode.raising import raised_rows
@@ -57,7 +56,7 @@ def test_a_lowered_note_comes_out_where_it_belongs(hz: float, octaves: int) -> N
     wanted = np.full(80, hz, np.float32)
     down = np.full(80, octaves)
     low = voice(wanted / 2.0**octaves)
-    high = raised(low, wanted, down, RATE_HZ)
+    high = Reach(wanted, down).raised(low, RATE_HZ)
     even, odd = [hz, 2 * hz, 3 * hz], [0.5 * hz, 1.5 * hz, 2.5 * hz]
     gained = np.subtract(lines(high, even), lines(low, even))
     lost = np.subtract(lines(low, odd), lines(high, odd))
@@ -74,17 +73,17 @@ def test_what_was_not_lowered_stays_to_the_bit() -> None:
     f0_hz = f0_hz.astype(np.float32)
     octaves = octaves_down(f0_hz, 400.0)
     decoded = voice(f0_hz / 2.0**octaves)
-    made = raised(decoded, f0_hz, octaves, RATE_HZ)
+    made = Reach(f0_hz, octaves).raised(decoded, RATE_HZ)
     assert made.shape == decoded.shape
     np.testing.assert_array_equal(made[: 300 * 80], decoded[: 300 * 80])
     assert min(lines(made[300 * 100 :], [660.0])) - max(lines(made[300 * 100 :], [330.0])) > 40
-    assert raised(decoded, f0_hz, np.zeros(180, np.int64), RATE_HZ) is decoded
+    assert Reach(f0_hz, np.zeros(180, np.int64)).raised(decoded, RATE_HZ) is decoded
 
 
 def test_a_glide_across_the_limit_keeps_its_pitch() -> None:
     f0_hz = np.geomspace(300, 700, 160).astype(np.float32)
     octaves = octaves_down(f0_hz, 400.0)
-    made = raised(voice(f0_hz / 2.0**octaves), f0_hz, octaves, RATE_HZ)
+    made = Reach(f0_hz, octaves).raised(voice(f0_hz / 2.0**octaves), RATE_HZ)
     for frame in range(10, 150, 10):
         cut = made[300 * frame - 1_200 : 300 * frame + 1_200] * np.hanning(2_400)
         spectrum = np.abs(np.fft.rfft(cut, 24_000))

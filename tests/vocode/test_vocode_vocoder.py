@@ -13,7 +13,7 @@ from autovoice.errors import InputError
 from autovoice.nn.decoder import KokoroDecoder
 from autovoice.types import Speaker
 from autovoice.vocode import Vocoder
-from autovoice.vocode.high_notes import raised
+from autovoice.vocode.high_notes import Reach
 
 VOICE = Speaker(np.zeros(128, np.float32), np.zeros(256, np.float32), 200.0, 100.0, 300.0)
 
@@ -83,7 +83,7 @@ def test_a_high_note_is_decoded_an_octave_lower_and_raised(vocoder: Vocoder) -> 
     low = replace(low, f0_hz=np.full(16, 220.0, np.float32))
     high = replace(low, f0_hz=np.full(16, 440.0, np.float32))
     decoded = vocoder.synthesise(low, VOICE, seed=1).samples[0]
-    wanted = raised(decoded, high.f0_hz, np.ones(16, np.int64), 24_000)
+    wanted = Reach(high.f0_hz, np.ones(16, np.int64)).raised(decoded, 24_000)
     assert not np.array_equal(wanted, decoded)
     made = [vocoder.synthesise(high, VOICE, seed=1), vocoder.synthesise(high, VOICE, high, seed=1)]
     made += vocoder.synthesise_many([(high, VOICE, 1)])

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autovoice.nn.residence import same
 from autovoice.nn.shortage import is_out_of_memory, reason
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class GraphCache:
         values = sum(tensor.numel() for tensor in tensors)
         if not tensors or not tensors[0].is_cuda or values > self.most_values:
             return work(*tensors)
-        if any(_on(device, tensors[0]) for device in _FORBIDDEN):
+        if any(same(tensors[0].device, device) for device in _FORBIDDEN):
             return work(*tensors)
         key = (name, torch.is_autocast_enabled(), *((t.shape, t.dtype, t.device) for t in tensors))
         with self._lock:
@@ -132,7 +133,7 @@ class GraphCache:
         """
         with self._lock:
             held = [graph for graph in self._graphs.values() if graph is not None]
-            if not all(_on(device, graph.inputs[0]) for graph in held):
+            if not all(same(graph.inputs[0].device, device) for graph in held):
                 return 0
             self._graphs.clear()
             self._pool = None
@@ -164,12 +165,6 @@ class GraphCache:
             log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
         return Captured(graph, inputs, results)
-
-
-def _on(device: torch.device, tensor: Tensor) -> bool:
-    """Tell whether a tensor lies on a device; one without a number is any of its type."""
-    found = tensor.device
-    return found.type == device.type and device.index in (None, found.index)
 
 
 _ALL: weakref.WeakSet[GraphCache] = weakref.WeakSet()

@@ -61,7 +61,7 @@ class Residence:
         """Return the tensor of an array, where it lies on a device."""
         with self._lock:
             tensor = self._kept.get(id(array))
-        return tensor if tensor is not None and _same(tensor.device, device) else None
+        return tensor if tensor is not None and same(tensor.device, device) else None
 
     def release(self, array: FloatArray) -> None:
         """Let go of an array, which then may be written to again; one that is not kept is fine."""
@@ -75,7 +75,7 @@ class Residence:
                 self._bytes -= tensor.numel() * tensor.element_size()
 
 
-def _same(one: torch.device, other: torch.device) -> bool:
+def same(one: torch.device, other: torch.device) -> bool:
     """Tell whether two names mean one device; ``cuda`` is the current one."""
     if one.type != other.type:
         return False

@@ -69,16 +69,19 @@ class Reach:
 
     @property
     def log_hz(self) -> FloatArray:
-        """Logarithm of the melody in Hz, ``[F]``, through pauses as well; zeros where all is."""
-        voiced = np.flatnonzero(self.f0_hz > 0)
-        if not len(voiced):
+        """Logarithm of the melody in Hz, ``[F]``, through pauses too; 0 where nothing is raised."""
+        if not self.turns:
             return np.zeros(len(self.f0_hz), np.float32)
+        voiced = np.flatnonzero(self.f0_hz > 0)
         sung = np.log(self.f0_hz[voiced].astype(np.float64))
         filled: FloatArray = np.interp(np.arange(len(self.f0_hz)), voiced, sung).astype(np.float32)
         return filled
 
     def raised(self, samples: FloatArray, sample_rate_hz: int) -> FloatArray:
-        """Bring what was decoded of ``low_hz`` to where it belongs, ``[T]``."""
+        """Bring what was decoded of ``low_hz`` to where it belongs; the rest stays as it is.
+
+        Shape: ``[T]``, in no place later or louder than it was.
+        """
         turns = self.turns
         if not turns:
             return samples
@@ -115,19 +118,3 @@ def octaves_down(f0_hz: FloatArray, most_hz: float) -> Octaves:
                 now -= 1
         octaves[frame] = now
     return octaves
-
-
-def raised(
-    samples: FloatArray, f0_hz: FloatArray, octaves: Octaves, sample_rate_hz: int
-) -> FloatArray:
-    """Bring notes that were decoded lower to where they belong; the rest stays as it is.
-
-    Args:
-        samples: ``[T]``, decoded with each frame of ``f0_hz`` lowered by ``octaves``.
-        f0_hz: ``[F]``, the melody as it shall be, frame ``k`` at ``(k + 0.5) / 80`` s.
-        octaves: ``[F]``, of ``octaves_down``.
-        sample_rate_hz: of the samples.
-
-    Shape: ``[T]``, in no place later or louder than it was.
-    """
-    return Reach(f0_hz, octaves).raised(samples, sample_rate_hz)

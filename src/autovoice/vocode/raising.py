@@ -62,7 +62,10 @@ def _read(sound: Tensor, offset: Tensor) -> Tensor:
 def _level(sound: Tensor, sample_rate_hz: int) -> Tensor:
     """Return the level around each sample, ``[B, T]``."""
     # Of a difference of two long sums, float32 would leave nothing after a few seconds.
-    power, count = _summed(sound.double().square(), round(_LEVEL_S * sample_rate_hz / 2))
+    half, length = round(_LEVEL_S * sample_rate_hz / 2), sound.shape[-1]
+    power = _summed(sound.double().square(), half)
+    at = torch.arange(length, device=sound.device)
+    count = (at + half + 1).clamp_max(length) - (at - half).clamp_min(0)
     return (power.clamp_min(0.0) / count).sqrt().float()
 
 
@@ -71,15 +74,13 @@ def _smooth(switch: Tensor, half: int) -> Tensor:
     edge = 2 * half
     padded = F.pad(switch, (edge, edge))
     for _ in range(2):
-        padded, _ = _summed(padded, half)
+        padded = _summed(padded, half)
     return (padded[..., edge:-edge] / (2 * half + 1) ** 2).float()
 
 
-def _summed(values: Tensor, half: int) -> tuple[Tensor, Tensor]:
-    """Return the sum over ``half`` samples to both sides of each, and how many there are."""
-    total, length = values.cumsum(-1), values.shape[-1]
+def _summed(values: Tensor, half: int) -> Tensor:
+    """Return the sum over ``half`` samples to both sides of each, ``[B, T]``."""
+    total = values.cumsum(-1)
     whole = total[..., -1:].expand(*total.shape[:-1], half)
     total = torch.cat([F.pad(total, (half + 1, 0)), whole], dim=-1)
-    at = torch.arange(length, device=values.device)
-    count = (at + half + 1).clamp_max(length) - (at - half).clamp_min(0)
-    return total[..., 2 * half + 1 :] - total[..., : -2 * half - 1], count
+    return total[..., 2 * half + 1 :] - total[..., : -2 * half - 1]
