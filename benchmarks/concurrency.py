@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from autovoice import io, weights
-from autovoice.engine import Engine
+from autovoice.engine import Engine, EnginePool
 from autovoice.engine.batching import Call, Priority
 from autovoice.types import Audio
 from autovoice.voices.builtin import BUILTIN_VOICES
@@ -39,11 +39,14 @@ BEGIN_S = 2.0  # where the demo song is sung
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     chosen = _parser().parse_args(words)
-    engine = Engine(chosen.device, max_concurrent=chosen.max_concurrent)
+    engines = [
+        Engine(name, max_concurrent=chosen.max_concurrent) for name in chosen.device.split(",")
+    ]
+    engine = engines[0] if len(engines) == 1 else _pool(engines)
     voices = [engine.voice(name) for name in BUILTIN_VOICES]
     clip = _clip(chosen.window_s if chosen.streams else chosen.seconds)
     if chosen.streams:
-        work = _live(engine, clip, voices, chosen)
+        work = _live(engines[0], clip, voices, chosen)
     else:
         work = _requests(engine, clip, voices, chosen)
     found = work()
@@ -53,14 +56,20 @@ def main(words: Sequence[str] | None = None) -> None:
             {
                 "about": about(command),
                 "device": engine.device,
-                "why": engine.choice.reason,
+                "why": engines[0].choice.reason,
                 **found,
-                "batches": vars(engine._batcher.tally),
-                **_peak(engine.device),
+                "batches": [vars(each._batcher.tally) for each in engines],
+                **_peak(engines[0].device),
             },
             indent=2,
         )
     )
+
+
+def _pool(engines: Sequence[Engine]) -> EnginePool:
+    """Return these engines as one."""
+    made = iter(engines)
+    return EnginePool([each.device for each in engines], make=lambda _: next(made))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--chunk-ms", type=float, default=100.0)
     parser.add_argument("--window-s", type=float, default=1.0)
     parser.add_argument("--max-concurrent", type=int)
-    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--device", default="auto", help="several with commas, such as cuda:0,cuda:1"
+    )
     return parser
 
 
@@ -89,7 +100,7 @@ def _clip(seconds: float) -> Audio:
 
 
 def _requests(
-    engine: Engine, clip: Audio, voices: Sequence[Any], chosen: argparse.Namespace
+    engine: Engine | EnginePool, clip: Audio, voices: Sequence[Any], chosen: argparse.Namespace
 ) -> Callable[[], dict[str, Any]]:
     """Return what sends all requests at once, after the warm-up."""
 

@@ -13,7 +13,7 @@ from autovoice.nn.adain import modulate
 
 
 def _type(device: str) -> torch.dtype:
-    return torch.float16 if device == "cuda" else torch.float32
+    return torch.float32 if device == "cpu" else torch.float16
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -37,7 +37,7 @@ def test_the_pool_is_what_the_layers_say(device: str) -> None:
         styled, weight.T[:, None], bias, stride=2, padding=1, output_padding=1, groups=64
     ).transpose(1, 2)
     on = [t.to(device) for t in (x, row_moments(x), factors, weight, bias)]
-    assert worst(style_pool(*on), expected) < (2e-3 if device == "cuda" else 1e-5)
+    assert worst(style_pool(*on), expected) < (1e-5 if device == "cpu" else 2e-3)
     short = torch.tensor([45, 20], dtype=torch.int32).to(device)
     on[1] = row_moments(on[0], short)
     alone = [on[0][1:, :20].contiguous(), on[1][1:], on[2][1:], *on[3:]]

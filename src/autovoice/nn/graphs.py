@@ -13,6 +13,7 @@ import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -154,8 +155,15 @@ class GraphCache:
             work(*inputs)
             if self._pool is None:
                 self._pool = torch.cuda.graph_pool_handle()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            graph, device = torch.cuda.CUDAGraph(), inputs[0].device
+            # PyTorch's own stream for captures is that of the device where it was first used.
+            recording = torch.cuda.graph(
+                graph,
+                pool=self._pool,
+                stream=_capture_stream(device),
+                capture_error_mode="thread_local",
+            )
+            with torch.cuda.device(device), recording:
                 results = work(*inputs)
         except RuntimeError as error:
             if is_out_of_memory(error):
@@ -165,6 +173,13 @@ class GraphCache:
             log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
         return Captured(graph, inputs, results)
+
+
+@cache
+def _capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream on which all of a device is captured: one, so one workspace of cuBLAS."""
+    stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return stream
 
 
 _ALL: weakref.WeakSet[GraphCache] = weakref.WeakSet()
