@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,11 +49,11 @@ def semitones_auto(source: Pitch, speaker: Speaker, melody: Melody | None = None
 
     def distance(semitones: int) -> tuple[float, int, float, int]:
         moved = median * 2.0 ** (semitones / 12)
-        outside = max(np.log2(low / moved), np.log2(moved / high), 0.0)
-        centre = abs(np.log2(moved / speaker.f0_median_hz))
+        outside = max(math.log2(low / moved), math.log2(moved / high), 0.0)
+        centre = abs(math.log2(moved / speaker.f0_median_hz))
         outside += SECOND_OCTAVE_COST * max(0, abs(semitones) // 12 - 1)
         share = _steps(notes.share_outside(comfortable, semitones))
-        return float(outside), share, float(round(centre, 6)), abs(semitones)
+        return outside, share, round(centre, 6), abs(semitones)
 
     return min(OCTAVES, key=distance)
 
@@ -69,12 +71,27 @@ def best_shift(melody: Melody, voice: PitchRange, shifts: Iterable[int], wanted:
         wanted: what is taken where nothing speaks against it, semitones.
     """
 
-    def distance(semitones: int) -> tuple[int, int, int, int]:
-        backing = min(semitones % 12, -semitones % 12)
-        share = _steps(melody.share_outside(voice, semitones))
-        return share, backing, abs(semitones - wanted), abs(semitones)
+    best: tuple[int, int] | None = None
+    for shift in _in_order(tuple(shifts), wanted):
+        share = _steps(melody.share_outside(voice, shift))
+        if best is None or share < best[0]:
+            best = share, shift
+        if share == 0:  # none that comes later leaves less
+            break
+    if best is None:
+        raise ValueError("shifts: found none, expected at least one")
+    return best[1]
 
-    return min(shifts, key=distance)
+
+@lru_cache(256)
+def _in_order(shifts: tuple[int, ...], wanted: int) -> tuple[int, ...]:
+    """Return shifts as they are preferred where the song lies as well with each."""
+
+    def distance(semitones: int) -> tuple[int, int, int]:
+        backing = min(semitones % 12, -semitones % 12)
+        return backing, abs(semitones - wanted), abs(semitones)
+
+    return tuple(sorted(shifts, key=distance))
 
 
 def _steps(share: float) -> int:

@@ -66,9 +66,11 @@ class Melody:
     def _beyond(self, side: Literal["above", "below"], limit: int) -> tuple[Notes, Notes]:
         """Return the frames beyond a note, and the ends of the places in them, 0 first."""
         beyond = self.notes > limit if side == "above" else self.notes < limit
-        frames = np.flatnonzero(beyond & self.voiced)
+        frames = (beyond & self.voiced).nonzero()[0]
+        if not len(frames):
+            return frames, np.zeros(1, np.int64)
         gaps_s = (frames[1:] - frames[:-1] - 1) * self.hop_s
-        breaks = np.flatnonzero(gaps_s >= MERGED_GAP_S) + 1
+        breaks = (gaps_s >= MERGED_GAP_S).nonzero()[0] + 1
         return frames, np.array([0, *breaks, len(frames)])
 
     def share(self, side: Literal["above", "below"], voice: PitchRange, semitones: int) -> float:
@@ -77,6 +79,8 @@ class Melody:
         lowest, highest = self._ends
         # Beyond its lowest and highest note a melody is outside altogether, or not at all.
         limit = min(max(nearest_note(end_hz) - semitones, lowest - 1), highest + 1)
+        if limit >= highest if side == "above" else limit <= lowest:
+            return 0.0
         found = self._found.get((side, limit))
         if found is None:
             _, ends = self._beyond(side, limit)

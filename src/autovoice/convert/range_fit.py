@@ -55,5 +55,8 @@ def _song(source: Pitch, semitones: int) -> PitchRange | None:
     voiced = source.f0_hz[np.isfinite(source.f0_hz) & (source.f0_hz > 0)]
     if not len(voiced):
         return None
-    low, median, high = np.percentile(voiced, [5, 50, 95]) * 2.0 ** (semitones / 12)
+    # As np.percentile, which takes four times as long for a few hundred values.
+    ranks = np.array([0.05, 0.5, 0.95]) * (len(voiced) - 1)
+    found = np.interp(ranks, np.arange(len(voiced)), np.sort(voiced))
+    low, median, high = found * 2.0 ** (semitones / 12)
     return PitchRange(float(low), float(median), float(high))
