@@ -118,11 +118,18 @@ class Passed:
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Return the results as arrays of their own memory, after a single wait."""
-        if self.buffer is None:
-            return fetched(*self.tensors)
-        words = _down(self.buffer)
         # Copies: page-locked memory is dear, and who holds a song must not hold it.
-        return tuple(place.of(words).numpy().copy() for place in self.places)
+        return tuple(view.copy() for view in self.views())
+
+    def views(self) -> tuple[NDArray[Any], ...]:
+        """Return the results as arrays, after a single wait; who keeps a part copies that."""
+        if not apart(self.tensors[0].device):
+            return tuple(tensor.numpy() for tensor in self.tensors)
+        buffer, places = self.buffer, self.places
+        if buffer is None:
+            buffer, places = packed(self.tensors)
+        words = _down(buffer)
+        return tuple(place.of(words).numpy() for place in places)
 
 
 def uploaded(device: torch.device, *parts: Part) -> tuple[Tensor, ...]:
@@ -191,10 +198,7 @@ def packed(tensors: Sequence[Tensor]) -> tuple[Tensor, tuple[Place, ...]]:
 
 def fetched(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
     """Return tensors of one device as arrays of their own memory, after a single wait."""
-    if not apart(tensors[0].device):
-        return tuple(np.array(tensor.numpy()) for tensor in tensors)
-    buffer, places = packed(tensors)
-    return Passed(tensors, buffer, places).arrays()
+    return Passed(tensors).arrays()
 
 
 def _placed(

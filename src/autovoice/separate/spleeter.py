@@ -161,7 +161,7 @@ class Spleeter(NetworkStage):
 
     def _run(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
         """Take the vocals out of stretches of one shape in one pass; each comes with its gain."""
-        return self._pass(items)[0]
+        return [row.copy() for row in self._pass(items)[0]]
 
     def _run_whole(self, items: Sequence[tuple[FloatArray, float]]) -> list[FloatArray]:
         """Do the same to whole songs: their vocals stay on the device, for the passes to come."""
@@ -173,7 +173,7 @@ class Spleeter(NetworkStage):
         return found
 
     def _pass(self, items: Sequence[tuple[FloatArray, float]]) -> tuple[list[FloatArray], Tensor]:
-        """Return the vocals of stretches of one shape, as arrays and on the device."""
+        """Return the vocals of stretches of one shape, as views to copy and on the device."""
         cuts = Rows([cut for cut, _ in items], items[0][0].shape[1])
         gains = Numbers([gain for _, gain in items], torch.float32)
 
@@ -181,7 +181,7 @@ class Spleeter(NetworkStage):
             return (self._separated(*tensors),)
 
         done = through(self.graphs, "separate", work, self.device, cuts, gains)
-        return [*done.arrays()[0]], done.tensors[0]
+        return [*done.views()[0]], done.tensors[0]
 
     def _separated(self, cuts: Tensor, gains: Tensor) -> Tensor:
         """Take the vocals out of ``[B, C, T]``, one or two channels, under ``[B]`` gains."""

@@ -18,7 +18,7 @@ from autovoice.nn.decoder_window import DecoderWindow, plain_window
 from autovoice.nn.held_norm import HeldNorm
 from autovoice.nn.low_rank import Adapted
 from autovoice.nn.stage import NetworkStage
-from autovoice.nn.transfer import Rows, fetched, uploaded
+from autovoice.nn.transfer import Passed, Rows, uploaded
 from autovoice.types import Audio, FloatArray, Speaker
 from autovoice.vocode.accelerated import AcceleratedDecoder, can_accelerate
 from autovoice.vocode.breath import breath
@@ -212,7 +212,7 @@ class Vocoder(NetworkStage):
             *self._inputs(pieces, longest),
             lengths=None if lengths is None else lengths.to(self.device),
         )
-        (samples,) = fetched(audio.float())
+        (samples,) = Passed((audio.float(),)).views()
         pairs = zip(samples, counts, strict=True)
         return [row[: FRAME_SAMPLES * count].copy() for row, count in pairs]
 

@@ -115,7 +115,7 @@ class ResidentMixer(BlockMixer):
 
         name = f"mix {hz} {first.manner} {first.ceiling_dbtp}"
         done = through(self.graphs, name, work, self.device, *parts)
-        both, found = done.arrays()
+        both, found = done.views()
         sound, highest = done.tensors
         again = self._again(sound, highest, found, counts, first)
         both = both if again is None else again
