@@ -5,9 +5,12 @@ python -m benchmarks.vram --stages [--device cuda:0]
 
 Prints JSON. The first converts the demo song, repeated, without a cap and under each, every time in
 a process of its own; differences are against the run without a cap, over all of the new vocal and
-within 50 ms of the seams. With ``--together`` these processes run side by side: what they took
-(``wall_s``) then says little, what they kept as much as ever. The second measures what a pass of
-each stage takes, for the table of ``engine/memory.py``.
+within 50 ms of the seams. Pieces that are cut elsewhere breathe with other noise, and their phases
+drift apart: samples differ as much as those of two takes do, so mel spectra are compared as well,
+and another take without a cap (``other_seed``) says what their differences mean. With
+``--together`` these processes run side by side: what they took (``wall_s``) then says little, what
+they kept as much as ever. The second measures what a pass of each stage takes, for the table of
+``engine/memory.py``.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from benchmarks.process import KIB, python
 from benchmarks.songs import VOICE, repeated_demo
 
 AROUND_S = 0.05
+OTHER_TAKE = "other_seed"
+BLOCK_FRAMES = 4_800
 # Two lengths of sound for each stage: the line through them is the table's.
 LENGTHS_S = {"Spleeter": (15.0, 45.0), "Vocoder": (4.0, 24.0), "ContentEncoder": (5.0, 20.0)}
 STAGES = ("Spleeter", "SwiftF0Tracker", "ContentEncoder", "Converter", "Vocoder")
@@ -42,7 +47,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     chosen = _parser().parse_args(words)
     if chosen.one is not None:
-        print(json.dumps(_one(Path(chosen.one), chosen.cap, chosen.device, Path(chosen.out))))
+        found = _one(Path(chosen.one), chosen.cap, chosen.device, Path(chosen.out), chosen.seed)
+        print(json.dumps(found))
     elif chosen.stage is not None:
         print(json.dumps(_pass_bytes(chosen.stage, chosen.seconds, chosen.device)))
     elif chosen.stages:
@@ -64,38 +70,43 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--one", "--cap", "--out", "--stage"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     return parser
 
 
 def _caps(caps: Sequence[str], minutes: float, device: str, together: bool) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
         song = repeated_demo(folder / "long.flac", minutes)
-        wanted = ["", *caps]
-        with ThreadPoolExecutor(len(wanted) if together else 1) as pool:
-            found = pool.map(
-                lambda cap: _child(song, cap, device, folder / f"{cap or 'whole'}.npy"), wanted
-            )
-            runs = dict(zip(wanted, found, strict=True))
+        names = ["", OTHER_TAKE, *caps]
+        with ThreadPoolExecutor(len(names) if together else 1) as pool:
+            found = pool.map(lambda name: _child(song, name, device, folder), names)
+            runs = dict(zip(names, found, strict=True))
         whole = np.load(folder / "whole.npy", mmap_mode="r")
+        for name in names[1:]:
+            other, seams_s = np.load(folder / f"{name}.npy", mmap_mode="r"), runs[name]["seams_s"]
+            runs[name].update(differences(whole, other, seams_s, 24_000))
+            runs[name].update(mel_differences(whole, other, seams_s))
         for cap in caps:
-            capped = np.load(folder / f"{cap}.npy", mmap_mode="r")
-            runs[cap].update(differences(whole, capped, runs[cap]["seams_s"], 24_000))
             runs[cap]["under_cap"] = runs[cap]["peak_reserved_bytes"] <= parse_bytes(cap)
     command = f"python -m benchmarks.vram --caps {' '.join(caps)} --minutes {minutes:g}"
     command += " --together" if together else ""
-    return {"about": about(command), "uncapped": runs.pop(""), "caps": runs}
+    first = {"uncapped": runs.pop(""), OTHER_TAKE: runs.pop(OTHER_TAKE)}
+    return {"about": about(command), **first, "caps": runs}
 
 
-def _child(song: Path, cap: str, device: str, out: Path) -> dict[str, Any]:
+def _child(song: Path, name: str, device: str, folder: Path) -> dict[str, Any]:
+    out = folder / f"{name or 'whole'}.npy"
     words = ["--one", str(song), "--device", device, "--out", str(out)]
-    if cap:
-        words += ["--cap", cap]
+    if name == OTHER_TAKE:
+        words += ["--seed", "1"]
+    elif name:
+        words += ["--cap", name]
     found: dict[str, Any] = json.loads(python("-m", "benchmarks.vram", *words).stdout)
     return found
 
 
-def _one(song: Path, cap: str | None, device: str, out: Path) -> dict[str, Any]:
+def _one(song: Path, cap: str | None, device: str, out: Path, seed: int) -> dict[str, Any]:
     """Convert in this process; leave the new vocal as the decoder made it in ``out``."""
     from autovoice.engine import Engine
     from autovoice.engine.pipeline import Pipeline
@@ -113,7 +124,7 @@ def _one(song: Path, cap: str | None, device: str, out: Path) -> dict[str, Any]:
     engine = Engine(device, cap)
     begin_s = time.perf_counter()
     done = engine.convert(
-        song, VOICE, semitones=0, preset="best",
+        song, VOICE, semitones=0, preset="best", seed=seed,
         progress=lambda told: fractions.append(told.fraction) if told.stage == "convert" else None,
     )  # fmt: skip
     wall_s = time.perf_counter() - begin_s
@@ -175,6 +186,46 @@ def differences(
              for at in seams_s]  # fmt: skip
     seams = [under(whole[span] - other[span]) for span in spans]
     return {"difference_db": under(whole - other), "seams_db": max(seams, default=None)}
+
+
+def mel_differences(
+    whole: FloatArray, other: FloatArray, seams_s: Sequence[float]
+) -> dict[str, float | None]:
+    """Return how far the mel spectra of two results at 24 kHz are apart.
+
+    Args:
+        whole, other: ``[T]``.
+        seams_s: where ``other`` was blended from pieces.
+
+    Returns:
+        ``mel_db``: mean over everything; ``seams_mel_db``: mean over 50 ms to both sides of all
+        seams, ``worst_seam_mel_db`` of the worst one; None where there is none.
+    """
+    import torch
+
+    from autovoice.bench.gate import mel_scale
+    from autovoice.nn.mel24k import HOP_SAMPLES, Mel24k
+
+    mel, to_db = Mel24k(), mel_scale() * 10 / np.log(10)
+    block = BLOCK_FRAMES * HOP_SAMPLES
+    apart: list[FloatArray] = []
+    with torch.inference_mode():
+        for start in range(0, len(whole), block):
+            pair = np.stack([each[start : start + block] for each in (whole, other)])
+            levels = mel(torch.from_numpy(pair))
+            apart.append((levels[0] - levels[1]).abs().mean(0).numpy() * to_db)
+    frames = np.concatenate(apart)
+    per_s = 24_000 / HOP_SAMPLES
+    reach = round(AROUND_S * per_s)
+    seams = [
+        float(frames[max(0, round(at * per_s) - reach) : round(at * per_s) + reach + 1].mean())
+        for at in seams_s
+    ]
+    return {
+        "mel_db": round(float(frames.mean()), 3),
+        "seams_mel_db": round(float(np.mean(seams)), 3) if seams else None,
+        "worst_seam_mel_db": round(max(seams), 3) if seams else None,
+    }
 
 
 def _table(device: str) -> dict[str, Any]:
