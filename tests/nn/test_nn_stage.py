@@ -60,7 +60,7 @@ def test_graphs_give_way_before_anything_else(caplog: pytest.LogCaptureFixture) 
 
     def hold(cache: GraphCache, device: str) -> None:
         there = torch.empty(1, device=device)
-        cache._graphs["held"] = Captured(None, [there], (there,))  # type: ignore[arg-type]
+        cache._graphs["held"] = Captured(None, [there], (there,), None)  # type: ignore[arg-type]
 
     hold(other, "meta")
     hold(elsewhere, "cpu")

@@ -31,8 +31,23 @@ CAPTURE_AT = 2
 MOST_GRAPHS = 24
 # After memory ran out, kernels are launched one by one for so long: graphs keep what they work in.
 PAUSE_S = 60.0
-# Beyond so many values going in, the kernels are long enough to hide their launches.
-MOST_VALUES = 1 << 21
+# Beyond so many values going in, the kernels are long enough to hide their launches: a mix of 64
+# seconds in stereo has 13 million.
+MOST_VALUES = 1 << 24
+
+
+class Memory:
+    """What all graphs of a device work in, one after another.
+
+    Args:
+        device: whose; they are replayed on one stream of it, where one waits for another.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.pool: Any = torch.cuda.graph_pool_handle()
+        self.stream = _capture_stream(device)
+        # From the copies of the inputs to those of the results the memory is one graph's.
+        self.lock = threading.RLock()
 
 
 @dataclass
@@ -42,14 +57,15 @@ class Captured:
     graph: torch.cuda.CUDAGraph
     inputs: list[Tensor]
     results: Results
+    memory: Memory
 
     def __call__(self, *tensors: Tensor) -> Results:
         """Run on other values of the same shapes."""
-        for kept, value in zip(self.inputs, tensors, strict=True):
-            kept.copy_(value, non_blocking=True)
-        self.graph.replay()
-        # Copies: the memory of the results belongs to all graphs in turn.
-        return tuple(result.clone() for result in self.results)
+        with self.memory.lock:
+            for kept, value in zip(self.inputs, tensors, strict=True):
+                kept.copy_(value, non_blocking=True)
+            self.graph.replay()
+            return tuple(result.clone() for result in self.results)
 
 
 class GraphCache:
@@ -67,7 +83,6 @@ class GraphCache:
         self.most, self.most_values = most, most_values
         self._seen: Counter[Hashable] = Counter()
         self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
-        self._pool: Any = None
         self._told: set[Hashable] = set()
         # What is said of the results of each work, by its name, by those who run it.
         self.results: dict[Hashable, Any] = {}
@@ -124,7 +139,6 @@ class GraphCache:
             self._graphs.clear()
             self._seen.clear()
             self.results.clear()
-            self._pool = None
 
     def pause(self, device: torch.device, seconds: float = PAUSE_S) -> int:
         """Let go of all graphs of a device, and capture nothing for a while.
@@ -137,7 +151,6 @@ class GraphCache:
             if not all(same(graph.inputs[0].device, device) for graph in held):
                 return 0
             self._graphs.clear()
-            self._pool = None
             self._paused_until_s = time.monotonic() + seconds
         return len(held)
 
@@ -148,22 +161,17 @@ class GraphCache:
     def _captured(
         self, name: Hashable, work: Works, tensors: tuple[Tensor, ...]
     ) -> Captured | None:
-        inputs = [tensor.clone() for tensor in tensors]
+        inputs, device = [tensor.clone() for tensor in tensors], tensors[0].device
+        memory = _memory(device)
         try:
             # What is set up at the first call must not be captured. On the stream where it always
             # runs: cuBLAS keeps a workspace for every other one, of 32 MiB on a Hopper.
             work(*inputs)
-            if self._pool is None:
-                self._pool = torch.cuda.graph_pool_handle()
-            graph, device = torch.cuda.CUDAGraph(), inputs[0].device
-            # PyTorch's own stream for captures is that of the device where it was first used.
+            graph = torch.cuda.CUDAGraph()
             recording = torch.cuda.graph(
-                graph,
-                pool=self._pool,
-                stream=_capture_stream(device),
-                capture_error_mode="thread_local",
+                graph, pool=memory.pool, stream=memory.stream, capture_error_mode="thread_local"
             )
-            with torch.cuda.device(device), recording:
+            with memory.lock, torch.cuda.device(device), recording:
                 results = work(*inputs)
         except RuntimeError as error:
             if is_out_of_memory(error):
@@ -172,19 +180,34 @@ class GraphCache:
             self._told.add(name)
             log.log(level, "%s: runs without a graph (%s)", name, str(error).splitlines()[0])
             return None
-        return Captured(graph, inputs, results)
-
-
-@cache
-def _capture_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream on which all of a device is captured: one, so one workspace of cuBLAS."""
-    stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    return stream
+        return Captured(graph, inputs, results, memory)
 
 
 _ALL: weakref.WeakSet[GraphCache] = weakref.WeakSet()
 _FORBIDDEN: set[torch.device] = set()
+# Whoever captures anew after the last graph is gone needs another pool: PyTorch takes no old one.
+_MEMORY: weakref.WeakValueDictionary[Hashable, Memory] = weakref.WeakValueDictionary()
 _ALL_LOCK = threading.Lock()
+
+
+def _memory(device: torch.device) -> Memory:
+    """Return what graphs work in that are replayed on the current stream of a device."""
+    key = device, torch.cuda.current_stream(device).cuda_stream
+    with _ALL_LOCK:
+        memory = _MEMORY.get(key)
+        if memory is None:
+            memory = _MEMORY[key] = Memory(device)
+        return memory
+
+
+@cache
+def _capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return where all of a device is captured: cuBLAS keeps a workspace for every stream.
+
+    PyTorch's own stream for captures is that of the device where it was first used.
+    """
+    stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return stream
 
 
 def make_room(device: torch.device) -> int:
