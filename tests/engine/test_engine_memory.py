@@ -47,6 +47,26 @@ def test_a_larger_cap_gives_longer_pieces_up_to_the_presets() -> None:
     assert fitted(PRESETS["best"], left_under(40 * GIB)) is PRESETS["best"]
 
 
+def test_the_decoders_own_kernels_leave_room_for_longer_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from autovoice.vocode import accelerated
+
+    monkeypatch.setattr(accelerated, "can_accelerate", lambda device: (device.index == 0, ""))
+    assert memory.needs_on("cpu") is memory.needs_on("cuda:1") is NEEDS
+    fast = memory.needs_on("cuda:0")
+    assert set(fast) == set(NEEDS)
+    lengths = [fitted(PRESETS["best"], left_under(cap), fast).chunk_s for cap in CAPS]
+    assert 10.0 < lengths[0] < lengths[1] == lengths[2] == PRESETS["best"].chunk_s
+    where = ["cuda:0"]
+    room = Room(lambda: where[0], GIB)
+    fitting = fitted(PRESETS["best"], room.pass_bytes() or 0, room.needs)
+    whole_s = fitting.chunk_s + 2 * fitting.context_s
+    assert room.cost_bytes("PieceSinger", whole_s) <= left_under(GIB)
+    where[0] = "cpu"  # where memory ran out the songs go on
+    assert room.cost_bytes("PieceSinger", whole_s) == cost_bytes("PieceSinger", whole_s)
+
+
 def test_the_context_gives_way_before_the_piece() -> None:
     tight = cost_bytes("Vocoder", 4.4)
     chosen = fitted(PRESETS["best"], tight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_long_songs_have_half_of_the_places(tmp_path: Path) -> None:
     machine = Machine()
     took = warm(tmp_path, machine, max_concurrent=4).warm_up((31.0,), most=4, voice=voice())
     assert next(iter(took)) == "2 x 31 s"
+
+
+def test_what_is_loaded_is_left_out_of_collections_of_garbage(tmp_path: Path) -> None:
+    engine = warm(tmp_path, Machine(), max_concurrent=1)
+    gc.unfreeze()
+    try:
+        engine.warm_up(voice=voice())
+        assert gc.get_freeze_count() > 1000
+        assert not any(each is engine for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 def test_calls_wait_no_longer_than_usual_afterwards(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Engine:
             release=lambda: devices.release(stages.device),
             begin=partial(devices.make_current, self.choice.device),
         )
-        stages.scheduler = DeviceScheduler(self._batcher, memory.cost_bytes)
+        stages.scheduler = DeviceScheduler(self._batcher, self._room.cost_bytes)
         stages.pass_bytes = self._room.pass_bytes
         weakref.finalize(self, self._batcher.stop)
         self._scratch = scratch or Scratch()
@@ -120,6 +120,8 @@ class Engine:
         self, seconds: Sequence[float] = (1.0,), *, most: int | None = None, voice: str = "kumo"
     ) -> dict[str, float]:
         """Convert tones, so that the first calls find all loaded and their graphs captured.
+
+        What this process holds then is left out of Python's collections of garbage.
 
         Args:
             seconds: lengths that are to come; on a GPU a length counts to 100 ms.
@@ -202,7 +204,7 @@ class Engine:
     def _fitted(self, chosen: Preset) -> tuple[Preset, list[str]]:
         """Return a preset whose pieces fit under the cap, and what to say about it."""
         most = self._room.pass_bytes()
-        fitting = chosen if most is None else memory.fitted(chosen, most)
+        fitting = chosen if most is None else memory.fitted(chosen, most, self._room.needs)
         if fitting is chosen or self.vram_bytes is None:
             return chosen, []
         cap = format_bytes(self.vram_bytes)

@@ -47,6 +47,13 @@ NEEDS: Mapping[str, Need] = {
     "ResidentCarry": Need(0, 1_000_000, 19_800_000),
     "ResidentMixer": Need(0, 2_000_000, 7_800_000),
 }
+# Where the decoder runs on its own kernels: 69 MB and 16 MB for a second, of 4 and 24 s on an H200
+# (`benchmarks.vram --stages`), with a seventh more for what it was not measured with.
+ON_KERNELS: Mapping[str, Need] = {
+    **NEEDS,
+    "Vocoder": Need(320_000_000, 90_000_000, 18_500_000),
+    "PieceSinger": Need(0, 90_000_000, 18_500_000),
+}
 # Kept free of a cap, as an allocator cannot use every gap.
 RESERVE = 0.12
 LEAST_PIECE_S = 3.0
@@ -55,20 +62,32 @@ LEAST_CONTEXT_S = 0.5
 ASK_S = 0.5
 
 
-def cost_bytes(stage: str, seconds: float) -> int:
+def needs_on(device: str) -> Mapping[str, Need]:
+    """Return what stages take on a device."""
+    if not device.startswith("cuda"):
+        return NEEDS
+    import torch
+
+    from autovoice.vocode.accelerated import can_accelerate
+
+    return ON_KERNELS if can_accelerate(torch.device(device))[0] else NEEDS
+
+
+def cost_bytes(stage: str, seconds: float, needs: Mapping[str, Need] = NEEDS) -> int:
     """Return what a pass takes.
 
     Args:
         stage: class of the stage; an unknown one costs nothing.
         seconds: sound in the pass.
+        needs: of the stages where they run. Default: on the CPU.
     """
-    need = NEEDS.get(stage)
+    need = needs.get(stage)
     return 0 if need is None else need.pass_bytes + round(need.bytes_per_s * seconds)
 
 
-def seconds_in(stage: str, pass_bytes: int) -> float:
+def seconds_in(stage: str, pass_bytes: int, needs: Mapping[str, Need] = NEEDS) -> float:
     """Return how much sound fits into a pass of a stage; 0 when nothing does."""
-    need = NEEDS[stage]
+    need = needs[stage]
     return max(0.0, (pass_bytes - need.pass_bytes) / need.bytes_per_s)
 
 
@@ -78,13 +97,13 @@ def left_under(cap_bytes: int) -> int:
     return max(0, round(cap_bytes * (1 - RESERVE)) - weights_bytes)
 
 
-def fitted(preset: Preset, pass_bytes: int) -> Preset:
+def fitted(preset: Preset, pass_bytes: int, needs: Mapping[str, Need] = NEEDS) -> Preset:
     """Return a preset whose pieces fit into ``pass_bytes`` with their context.
 
     The context gives way when the piece would become shorter than 3 s. What does not fit even
     then is left to the halving that follows when memory runs out.
     """
-    whole_s = seconds_in("Vocoder", pass_bytes)
+    whole_s = seconds_in("Vocoder", pass_bytes, needs)
     context_s = preset.context_s
     if whole_s - 2 * context_s < LEAST_PIECE_S:
         context_s = min(context_s, max(LEAST_CONTEXT_S, (whole_s - LEAST_PIECE_S) / 2))
@@ -107,6 +126,19 @@ class Room:
     def __init__(self, device: Callable[[], str], cap_bytes: int | None = None) -> None:
         self._device, self._cap_bytes = device, cap_bytes
         self._asked_s, self._found = -ASK_S, 0
+        self._needs: dict[str, Mapping[str, Need]] = {}
+
+    @property
+    def needs(self) -> Mapping[str, Need]:
+        """What stages take where they run now."""
+        device = self._device()
+        if device not in self._needs:
+            self._needs[device] = needs_on(device)
+        return self._needs[device]
+
+    def cost_bytes(self, stage: str, seconds: float) -> int:
+        """Return what a pass takes; see ``cost_bytes``."""
+        return cost_bytes(stage, seconds, self.needs)
 
     def pass_bytes(self) -> int | None:
         """Return what a single pass may take; None without a cap, and on the CPU."""

@@ -356,4 +356,4 @@ class Stages:
     def _limit(self, stage: NetworkStage) -> None:
         name, most = type(stage).__name__, self.pass_bytes()
         if most is not None and name in memory.NEEDS:
-            stage.limit_pass(memory.seconds_in(name, most))
+            stage.limit_pass(memory.seconds_in(name, most, memory.needs_on(self.device)))
