@@ -14,6 +14,7 @@ from live_desk import Halving, live_builders
 from standins import song, voice
 
 from autovoice.engine import Engine, LiveSession
+from autovoice.engine.live.shift import LiveShift
 from autovoice.errors import InputError, VoiceError
 from autovoice.types import FloatArray
 from autovoice.voices import Voice
@@ -152,6 +153,16 @@ def test_the_octave_settles_and_follows_the_voice(tmp_path: Path) -> None:
         assert live._converter.shift.settled
         live.change_voice(low())
         assert live.stats.semitones == -12
+
+
+def test_guesses_are_a_quarter_of_a_second_of_singing_apart() -> None:
+    melodies: list[int] = []
+    shift = LiveShift("auto", lambda pitch, speaker: melodies.append(len(pitch.f0_hz)) or 12)
+    for chunk in range(80):
+        shift.add(np.full(10, 220.0 * (chunk % 2), np.float32), 0.01, voice().speaker)
+    assert melodies == [30, 60, 90, 120, 150, 180, 210, 240, 270, 300]
+    assert (shift.semitones, shift.settled) == (12, True)
+    assert LiveShift(3, lambda pitch, speaker: 0).settled
 
 
 def test_hostile_samples_are_made_safe(engine: Engine) -> None:

@@ -34,7 +34,7 @@ class History:
             self._end = keep
         place = slice(self._end, self._end + count)
         self._kept[0, place] = samples
-        self._kept[1, place] = self._random.standard_normal(count, np.float32)
+        self._random.standard_normal(dtype=np.float32, out=self._kept[1, place])
         self._end += count
         self.heard += count
 
