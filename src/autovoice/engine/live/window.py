@@ -132,12 +132,12 @@ class Windows:
     def _asked(self, singer: LiveSinger, window: Window, speaker: Speaker) -> tuple[Any, Any]:
         """Return what the singer reads of a window, and where in it what is."""
         from autovoice.engine.resident_live import Asked
-        from autovoice.vocode.live_windows import Plan
+        from autovoice.vocode.live_windows import plan_of
 
         if self._kept is None or self._kept[0] is not singer:
             self._kept = singer, singer.open()
         start, reach = window.settled.start, self._search
-        plan = Plan(
+        plan = plan_of(
             frames=len(window.samples) // FRAME_SAMPLES,
             start=start,
             new=window.new,
