@@ -25,7 +25,7 @@ _KAISER_BETA = 8.0
 _MOST_PHASES = 512
 # With no more phases than that, outputs are made in rows of whole turns of the phases, of at least
 # so many, by products of matrices: every row reads the same filters, each from its own place on.
-_LEAST_ROW = 40
+_LEAST_ROW = 32
 # Rows of one product, and its multiplications: OpenBLAS takes several threads from 262,144 on.
 _MOST_ROWS, _MOST_PRODUCTS = 8, 200_000
 
