@@ -14,6 +14,7 @@ from live_desk import Halving, live_builders
 from standins import song, voice
 
 from autovoice.engine import Engine, LiveSession
+from autovoice.engine.live.host import HOST
 from autovoice.engine.live.shift import LiveShift
 from autovoice.errors import InputError, VoiceError
 from autovoice.types import FloatArray
@@ -232,6 +233,30 @@ def test_sessions_in_threads_do_not_mix(tmp_path: Path) -> None:
         thread.join(timeout=20)
     assert len(results) == 4
     assert max(np.abs(off[1_000:-1_000]).max() for off in results.values()) < 1e-3
+
+
+def test_nobody_waits_for_a_session_whose_networks_run(tmp_path: Path) -> None:
+    """Neither then nor after an error is the turn of the others taken."""
+
+    class Failing(Halving):
+        fails = False
+
+        def render(self, *given: Any, **named: Any) -> Any:
+            assert HOST.acquire(timeout=5)
+            HOST.release()
+            if self.fails:
+                raise RuntimeError("no such network")
+            return super().render(*given, **named)
+
+    halving = Failing()
+    engine = Engine("cpu", data_dir=tmp_path, builders=live_builders(halving))
+    with engine.session(voice(), **{**QUICK, "warm_up": True, "context_ms": 300}) as live:
+        halving.fails = True
+        with pytest.raises(RuntimeError, match="no such network"):
+            live.convert(tone(0.1, 48_000))
+        assert not HOST.locked()
+        halving.fails = False
+        assert len(live.convert(tone(0.1, 48_000))) == 4_800
 
 
 def test_a_song_gives_way_to_live_sound(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from autovoice.engine.live.history import History
+from autovoice.engine.live.host import Aside
 from autovoice.engine.live.join import Joiner
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions
 from autovoice.engine.live.shift import LiveShift
@@ -100,6 +101,8 @@ class LiveConverter:
     def convert(self, samples: FloatArray) -> tuple[FloatArray, bool]:
         """Take in new samples; return as many, ``look`` samples late, and whether all was silent.
 
+        Called by who holds ``HOST``, which is free while the window is sung.
+
         Args:
             samples: ``[n]`` at 24 kHz, finite, at most a chunk.
         """
@@ -109,7 +112,7 @@ class LiveConverter:
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
-        with self._turn() as stages:
+        with Aside(), self._turn() as stages:
             window = self._window(len(samples), gain, whole=whole_windows(stages))
             begun = time.perf_counter()
             sung = self._windows.sing(stages, window, self._speaker)

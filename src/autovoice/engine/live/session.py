@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autovoice.engine.live.converter import LiveConverter, Turn
+from autovoice.engine.live.host import HOST
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions, live_options_from
 from autovoice.engine.live.stats import LiveStats, Meter
 from autovoice.engine.stages import Stages
@@ -89,7 +90,8 @@ class LiveSession:
         probe = LiveConverter(self._turn, self._stages, self.voice.speaker, self.options)
         fill = -(-round(self.options.context_ms * MODEL_HZ / 1000) // count)
         tone = (0.2 * (np.arange(count) * _TONE_HZ / MODEL_HZ % 1.0) - 0.1).astype(np.float32)
-        probe.convert(tone)
+        with HOST:
+            probe.convert(tone)
         for _ in range(fill):
             probe.hear(tone)
         took_s = min(_timed(probe, tone) for _ in range(2))
@@ -124,7 +126,7 @@ class LiveSession:
             InputError: wrong shape, or the session is closed.
         """
         mono = _mono(samples)
-        with self._lock:
+        with self._lock, HOST:
             if self._closed:
                 raise InputError("live: this session is closed; open another one")
             size = self.options.chunk_samples
@@ -248,5 +250,6 @@ def _bounded(samples: FloatArray) -> FloatArray:
 
 def _timed(probe: LiveConverter, tone: FloatArray) -> float:
     begun = time.perf_counter()
-    probe.convert(tone)
+    with HOST:
+        probe.convert(tone)
     return time.perf_counter() - begun
