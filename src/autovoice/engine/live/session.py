@@ -126,7 +126,7 @@ class LiveSession:
             InputError: wrong shape, or the session is closed.
         """
         mono = _mono(samples)
-        with self._lock, HOST:
+        with self._lock:
             if self._closed:
                 raise InputError("live: this session is closed; open another one")
             size = self.options.chunk_samples
@@ -177,11 +177,12 @@ class LiveSession:
 
     def _chunk(self, samples: FloatArray) -> FloatArray:
         begun = time.perf_counter()
-        heard = self._inward.feed(samples)
-        made, silent = heard, True
-        if len(heard):
-            made, silent = self._converter.convert(heard)
-        out = self._taken(len(samples), self._outward.feed(_bounded(made)))
+        with HOST:
+            heard = self._inward.feed(samples)
+            made, silent = heard, True
+            if len(heard):
+                made, silent = self._converter.convert(heard)
+            out = self._taken(len(samples), self._outward.feed(_bounded(made)))
         sound_s = len(samples) / self.options.sample_rate_hz
         self._load = self._converter.busy_s / sound_s if len(heard) else 0.0
         self._meter.add(time.perf_counter() - begun, sound_s, silent=silent)
