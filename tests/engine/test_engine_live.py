@@ -14,6 +14,8 @@ from live_desk import Halving, live_builders
 from standins import song, voice
 
 from autovoice.engine import Engine, LiveSession
+from autovoice.engine.live.host import HOST
+from autovoice.engine.live.shift import LiveShift
 from autovoice.errors import InputError, VoiceError
 from autovoice.types import FloatArray
 from autovoice.voices import Voice
@@ -154,6 +156,16 @@ def test_the_octave_settles_and_follows_the_voice(tmp_path: Path) -> None:
         assert live.stats.semitones == -12
 
 
+def test_guesses_are_a_quarter_of_a_second_of_singing_apart() -> None:
+    melodies: list[int] = []
+    shift = LiveShift("auto", lambda pitch, speaker: melodies.append(len(pitch.f0_hz)) or 12)
+    for chunk in range(80):
+        shift.add(np.full(10, 220.0 * (chunk % 2), np.float32), 0.01, voice().speaker)
+    assert melodies == [30, 60, 90, 120, 150, 180, 210, 240, 270, 300]
+    assert (shift.semitones, shift.settled) == (12, True)
+    assert LiveShift(3, lambda pitch, speaker: 0).settled
+
+
 def test_hostile_samples_are_made_safe(engine: Engine) -> None:
     hostile = np.array([np.nan, np.inf, -np.inf, 1e38, -1e38] * 960, np.float32)
     with engine.session(voice(), **QUICK) as live:
@@ -221,6 +233,30 @@ def test_sessions_in_threads_do_not_mix(tmp_path: Path) -> None:
         thread.join(timeout=20)
     assert len(results) == 4
     assert max(np.abs(off[1_000:-1_000]).max() for off in results.values()) < 1e-3
+
+
+def test_nobody_waits_for_a_session_whose_networks_run(tmp_path: Path) -> None:
+    """Neither then nor after an error is the turn of the others taken."""
+
+    class Failing(Halving):
+        fails = False
+
+        def render(self, *given: Any, **named: Any) -> Any:
+            assert HOST.acquire(timeout=5)
+            HOST.release()
+            if self.fails:
+                raise RuntimeError("no such network")
+            return super().render(*given, **named)
+
+    halving = Failing()
+    engine = Engine("cpu", data_dir=tmp_path, builders=live_builders(halving))
+    with engine.session(voice(), **{**QUICK, "warm_up": True, "context_ms": 300}) as live:
+        halving.fails = True
+        with pytest.raises(RuntimeError, match="no such network"):
+            live.convert(tone(0.1, 48_000))
+        assert not HOST.locked()
+        halving.fails = False
+        assert len(live.convert(tone(0.1, 48_000))) == 4_800
 
 
 def test_a_song_gives_way_to_live_sound(tmp_path: Path) -> None:

@@ -37,6 +37,17 @@ def test_any_cut_gives_the_same_samples(rate: int) -> None:
     assert len(cut._kept) <= 3 * cut.reach
 
 
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000])
+@pytest.mark.parametrize("behind", [0, 1_921])
+def test_products_of_matrices_are_the_sums_they_stand_for(rate: int, behind: int) -> None:
+    noise = np.random.default_rng(4).standard_normal(9_000).astype(np.float32)
+    made, plain = (StreamResampler(24_000, rate, behind) for _ in range(2))
+    assert made._tile is not None
+    plain._tile = None
+    parts = [made.feed(noise[at : at + 700]) for at in range(0, len(noise), 700)]
+    np.testing.assert_allclose(np.concatenate(parts), plain.feed(noise), atol=3e-6)
+
+
 def test_what_would_fold_back_is_gone() -> None:
     tone = np.sin(2 * np.pi * 15_000 * np.arange(48_000) / 48_000).astype(np.float32)
     assert np.abs(StreamResampler(48_000, 24_000).feed(tone)[200:]).max() < 1e-3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from autovoice.analyse.loudness import ACTIVE_RANGE, ACTIVE_RMS, LARGEST_GAIN
@@ -33,12 +35,12 @@ class RunningGain:
 
     def push(self, samples: FloatArray) -> float:
         """Take in ``[n]`` and return the gain, at most 30; 1 before anything was heard."""
-        whole = np.concatenate([self._rest, samples])
-        count = len(whole) // self._size
-        self._rest = whole[count * self._size :].copy()
-        frames = whole[: count * self._size].reshape(count, self._size)
-        for power in np.square(frames, dtype=np.float64).mean(axis=1):
-            self._add(float(power))
+        whole = np.concatenate([self._rest, samples], dtype=np.float64)
+        whole_frames = len(whole) // self._size * self._size
+        for start in range(0, whole_frames, self._size):
+            frame = whole[start : start + self._size]
+            self._add(float(frame @ frame) / self._size)
+        self._rest = whole[whole_frames:].astype(np.float32)
         return self.gain
 
     @property
@@ -46,7 +48,7 @@ class RunningGain:
         """The gain as of now."""
         if self._frames <= 0 or self._power <= 0:
             return 1.0
-        return min(ACTIVE_RMS / float(np.sqrt(self._power / self._frames)), LARGEST_GAIN)
+        return min(ACTIVE_RMS / math.sqrt(self._power / self._frames), LARGEST_GAIN)
 
     def _add(self, power: float) -> None:
         if power <= 1e-10 or power <= self._loudest * ACTIVE_RANGE:

@@ -352,14 +352,17 @@ class Engine:
     def _turn(self, call: Call | None = None) -> Iterator[Stages]:
         """Have the networks for one piece of work; all that runs inside belongs to ``call``."""
         call = call or Call()
-        with self._batcher.open_call(call.priority), calling(call), _memory_errors():
-            yield self._stages
+        with self._batcher.open_call(call.priority), calling(call):
+            try:
+                yield self._stages
+            except MemoryError as error:
+                raise ResourceError(
+                    "out of memory; close other programs, use --preset fast, or cut the song"
+                ) from error
 
-    @contextlib.contextmanager
-    def _live_turn(self) -> Iterator[Stages]:
+    def _live_turn(self) -> contextlib.AbstractContextManager[Stages]:
         """Have the networks for one window of live sound, before all songs that wait."""
-        with self._turn(Call(priority=Priority.LIVE)) as stages:
-            yield stages
+        return self._turn(Call(priority=Priority.LIVE))
 
 
 def _places(wanted: int | None, device: str) -> int:
@@ -376,13 +379,3 @@ def _of_a_call(options: dict[str, Any]) -> dict[str, Any]:
         if key in options:
             raise InputError(f"option {key!r} belongs to Engine(...), not to a single call")
     return options
-
-
-@contextlib.contextmanager
-def _memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        raise ResourceError(
-            "out of memory; close other programs, use --preset fast, or cut the song"
-        ) from error

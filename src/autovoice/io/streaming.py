@@ -9,6 +9,7 @@ Source: windowed-sinc interpolation (Smith and Gossett 1984).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,9 +23,11 @@ _CUTOFF = 0.92
 _KAISER_BETA = 8.0
 # Filters kept for the places between two samples; between them straight lines, -100 dB off.
 _MOST_PHASES = 512
-# Up to so many phases are read one after another: the samples of each lie evenly apart in memory,
-# so that nothing has to be gathered.
-_FEW_PHASES = 8
+# With no more phases than that, outputs are made in rows of whole turns of the phases, of at least
+# so many, by products of matrices: every row reads the same filters, each from its own place on.
+_LEAST_ROW = 32
+# Rows of one product, and its multiplications: OpenBLAS takes several threads from 262,144 on.
+_MOST_ROWS, _MOST_PRODUCTS = 8, 200_000
 
 
 class StreamResampler:
@@ -50,9 +53,12 @@ class StreamResampler:
         # What is added, in parts of ``up`` to an input sample.
         self._added = self.late * self._down - behind * self._up
         # Silence before the stream; the first kept sample is input ``_first``.
-        self._kept: FloatArray = np.zeros(self.reach + self._added // self._up, np.float32)
-        self._first = -len(self._kept)
+        self._first = self._reads_from(0) if self.reach else 0
+        self._kept: FloatArray = np.zeros(-self._first, np.float32)
         self._taken = self._given = 0
+        self._tile: _Tile | None = None
+        if self.reach and self._up <= _MOST_PHASES:
+            self._tile = _tile(self._up, self._down, from_hz, to_hz, -self._added % self._up)
 
     def ready(self, taken: int) -> int:
         """Return how many samples are out after ``taken`` samples in."""
@@ -66,25 +72,24 @@ class StreamResampler:
         if self._table is None:
             self._given = self._taken
             return block
-        kept = np.concatenate([self._kept, block])
-        # Of few phases the first place of each tells all others.
         count = self.ready(self._taken) - self._given
-        few = self._up <= _FEW_PHASES
-        wanted = self._given + np.arange(min(count, self._up) if few else count, dtype=np.int64)
+        if self._tile is not None:
+            return self._read_tiles(self._tile, block, count)
+        kept = np.concatenate([self._kept, block])
+        wanted = self._given + np.arange(count, dtype=np.int64)
         place = wanted * self._down - self._added
         start = place // self._up - self.reach + 1 - self._first
-        read = self._read_evenly if few else self._read
-        out = read(kept, start, place % self._up, count)
+        out = self._read(kept, start, place % self._up)
         self._given += count
-        # The next sample's filter begins here.
-        following = self._given * self._down - self._added
-        drop = min(max(following // self._up - self.reach + 1 - self._first, 0), len(kept))
+        drop = self._reads_from(self._given) - self._first
         self._kept, self._first = kept[drop:], self._first + drop
         return out
 
-    def _read(
-        self, kept: FloatArray, start: np.ndarray, phase: np.ndarray, _count: int
-    ) -> FloatArray:
+    def _reads_from(self, output: int) -> int:
+        """Return the first input sample that an output sample's filter reads."""
+        return (output * self._down - self._added) // self._up - self.reach + 1
+
+    def _read(self, kept: FloatArray, start: np.ndarray, phase: np.ndarray) -> FloatArray:
         assert self._table is not None  # noqa: S101
         phases = len(self._table) - 1
         place = phase * phases / self._up
@@ -97,20 +102,53 @@ class StreamResampler:
         out: FloatArray = np.einsum("mt,mt->m", windows, taps)
         return out
 
-    def _read_evenly(
-        self, kept: FloatArray, start: np.ndarray, phase: np.ndarray, count: int
-    ) -> FloatArray:
-        """Return what ``_read`` does, phase by phase, from where each begins."""
-        assert self._table is not None  # noqa: S101
-        out: FloatArray = np.empty(count, np.float32)
-        size = kept.itemsize
-        for first in range(len(start)):
-            shape = (len(range(first, count, self._up)), 2 * self.reach)
-            rows: FloatArray = np.ndarray(
-                shape, np.float32, kept, int(start[first]) * size, (self._down * size, size)
-            )
-            out[first :: self._up] = np.einsum("mt,t->m", rows, self._table[phase[first]])
+    def _read_tiles(self, tile: _Tile, block: FloatArray, count: int) -> FloatArray:
+        """Return the next outputs as ``_read`` would, to rounding.
+
+        Products are of one shape, and begin at the same outputs however the stream is cut: so each
+        output is the same to its last bit. What a row reads that is gone or has not come is 0; only
+        outputs that were given, or are not ready, would need it.
+        """
+        size = tile.rows * tile.outputs
+        first = self._given // size
+        tiles = -(-(self._given + count) // size) - first
+        begin = self._reads_from(first * size)
+        behind = self._first - begin
+        held = behind + len(self._kept)
+        stop = held + len(block)
+        length = (tiles * tile.rows - 1) * tile.inputs + len(tile.filters)
+        heard: FloatArray = np.zeros(max(length, stop), np.float32)
+        heard[behind:held] = self._kept
+        heard[held:stop] = block
+        shape = (tiles, tile.rows, len(tile.filters))
+        step = heard.itemsize
+        strides = (tile.rows * tile.inputs * step, tile.inputs * step, step)
+        rows: FloatArray = np.ndarray(shape, np.float32, heard, 0, strides)
+        made = (rows.copy() @ tile.filters).reshape(-1)
+        skipped = self._given - first * size
+        self._given += count
+        self._first = self._reads_from(self._given)
+        self._kept = heard[self._first - begin : stop].copy()
+        out: FloatArray = made[skipped : skipped + count]
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Tile:
+    """A product of matrices that makes outputs.
+
+    Args:
+        filters: ``[K, outputs]``, what each output of a row takes of the ``K`` inputs from the
+            row's first on.
+        inputs: from row to row.
+        outputs: of a row.
+        rows: of a product.
+    """
+
+    filters: FloatArray
+    inputs: int
+    outputs: int
+    rows: int
 
 
 def _reach(from_hz: int, to_hz: int) -> int:
@@ -133,3 +171,17 @@ def _table(up: int, from_hz: int, to_hz: int) -> FloatArray:
     table: FloatArray = taps.astype(np.float32)
     table.setflags(write=False)
     return table
+
+
+@lru_cache(maxsize=64)
+def _tile(up: int, down: int, from_hz: int, to_hz: int, phase: int) -> _Tile:
+    """Return the product for two rates, where the first output of a row has a phase of ``up``."""
+    table, taps = _table(up, from_hz, to_hz), 2 * _reach(from_hz, to_hz)
+    outputs = up * -(-_LEAST_ROW // up)
+    places = phase + np.arange(outputs) * down
+    filters: FloatArray = np.zeros((int(places[-1]) // up + taps, outputs), np.float32)
+    for output, place in enumerate(places):
+        filters[place // up : place // up + taps, output] = table[place % up]
+    filters.setflags(write=False)
+    rows = max(2, min(_MOST_ROWS, _MOST_PRODUCTS // filters.size))
+    return _Tile(filters, outputs * down // up, outputs, rows)

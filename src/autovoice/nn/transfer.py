@@ -7,6 +7,7 @@ that comes back in another. On the CPU nothing is copied that need not be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,12 @@ from autovoice.types import FloatArray
 
 # Parts of a buffer begin at multiples of so many words of 4 bytes, as kernels read whole lines.
 _ALIGNED = 64
+_ARRAYS: dict[torch.dtype, type[np.generic]] = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    torch.int32: np.int32,
+    torch.int64: np.int64,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +52,11 @@ class Rows:
     def write(self, values: NDArray[Any]) -> None:
         """Write all to an array of the tensor's shape."""
         for value, row in zip(values, self.rows, strict=True):
-            value[..., : row.shape[-1]] = row
-            value[..., row.shape[-1] :] = 0
+            if row.shape == value.shape:
+                value[...] = row
+            else:
+                value[..., : row.shape[-1]] = row
+                value[..., row.shape[-1] :] = 0
 
     def kept(self, device: torch.device) -> Tensor | None:
         """Return the tensor where all rows are on the device already."""
@@ -94,12 +104,19 @@ class Place:
     @property
     def words(self) -> int:
         """How many words it takes."""
-        return -(-int(np.prod(self.shape)) * self.dtype.itemsize // 4)
+        return -(-math.prod(self.shape) * self.dtype.itemsize // 4)
 
     def of(self, buffer: Tensor) -> Tensor:
         """Return it as a view of the buffer."""
         first = self.first or 0
-        return buffer[first : first + self.words].view(self.dtype).view(self.shape)
+        words = buffer[first : first + self.words]
+        typed = words if self.dtype == buffer.dtype else words.view(self.dtype)
+        return typed.view(self.shape)
+
+    def within(self, words: NDArray[np.float32]) -> NDArray[Any]:
+        """Return it as a view of a buffer's array: several times quicker than by tensors."""
+        first = self.first or 0
+        return words[first : first + self.words].view(_ARRAYS[self.dtype]).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -221,9 +238,10 @@ def _filled(parts: Sequence[Part], places: Sequence[Place], device: torch.device
     """Return the buffer of all parts that have a place in it, on the device."""
     size = sum(_aligned(place.words) for place in places if place.first is not None)
     staged = torch.empty(size, pin_memory=device.type == "cuda")
+    words = staged.numpy()
     for part, place in zip(parts, places, strict=True):
         if place.first is not None:
-            part.write(place.of(staged).numpy())
+            part.write(place.within(words))
     return _up(staged, device) if apart(device) and size else staged
 
 

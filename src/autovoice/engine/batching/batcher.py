@@ -115,7 +115,8 @@ class Batcher:
         finally:
             with self._changed:
                 self._calls[priority] -= 1
-                self._changed.notify_all()
+                if self._queue:  # else nothing waits for others to join it
+                    self._changed.notify_all()
 
     @contextlib.contextmanager
     def patient(self, wait_ms: float) -> Iterator[None]:

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from autovoice.engine.live.history import History
-from autovoice.engine.live.join import Joiner, cut
+from autovoice.engine.live.host import Aside
+from autovoice.engine.live.join import Joiner
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions
 from autovoice.engine.live.shift import LiveShift
 from autovoice.engine.live.window import FRAME_SAMPLES, Sung, Window, Windows
@@ -80,7 +81,8 @@ class LiveConverter:
         self.busy_s = 0.0
         self.shift = LiveShift(options.semitones, stages.builders.fit)
         self._windows = Windows(stages, options, self.shift)
-        self._gate = 10 ** (options.gate_dbfs / 20)
+        # Louder than this, the sum of a frame's squares is no silence.
+        self._gate = 10 ** (options.gate_dbfs / 10) * _LEVEL_SAMPLES
         self._quiet = MODEL_HZ  # samples since somebody was heard
         # Where the harmonics have got to at the next seam; None where there are none.
         self._cycles: float | None = None
@@ -99,6 +101,8 @@ class LiveConverter:
     def convert(self, samples: FloatArray) -> tuple[FloatArray, bool]:
         """Take in new samples; return as many, ``look`` samples late, and whether all was silent.
 
+        Called by who holds ``HOST``, which is free while the window is sung.
+
         Args:
             samples: ``[n]`` at 24 kHz, finite, at most a chunk.
         """
@@ -108,7 +112,7 @@ class LiveConverter:
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
-        with self._turn() as stages:
+        with Aside(), self._turn() as stages:
             window = self._window(len(samples), gain, whole=whole_windows(stages))
             begun = time.perf_counter()
             sung = self._windows.sing(stages, window, self._speaker)
@@ -147,11 +151,10 @@ class LiveConverter:
 
     def _silent(self, samples: FloatArray) -> bool:
         """Tell whether neither what comes out now nor what follows it can be heard."""
-        count = -(-len(samples) // _LEVEL_SAMPLES)
-        frames = cut(samples, 0, count * _LEVEL_SAMPLES).reshape(count, _LEVEL_SAMPLES)
-        loud = np.flatnonzero(np.sqrt(np.square(frames).mean(axis=1)) > self._gate)
-        if len(loud):
-            self._quiet = len(samples) - (int(loud[-1]) + 1) * _LEVEL_SAMPLES
-            return False
+        for start in reversed(range(0, len(samples), _LEVEL_SAMPLES)):
+            frame = samples[start : start + _LEVEL_SAMPLES]
+            if float(frame @ frame) > self._gate:
+                self._quiet = len(samples) - start - _LEVEL_SAMPLES
+                return False
         self._quiet = min(self._quiet + len(samples), 60 * MODEL_HZ)
         return self._quiet >= self.look + len(samples) + HOLD_S * MODEL_HZ

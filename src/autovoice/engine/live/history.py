@@ -22,26 +22,25 @@ class History:
         self._size = size
         self._random = np.random.default_rng(seed)
         self._kept: FloatArray = np.zeros((2, 2 * size), np.float32)
-        self._end = 0
+        self._end = size  # silence comes first
         self.heard = 0
 
     def push(self, samples: FloatArray) -> None:
         """Take in ``[n]``, at most ``size``."""
         count = len(samples)
         if self._end + count > self._kept.shape[1]:
-            keep = min(self._end, self._size)
-            self._kept[:, :keep] = self._kept[:, self._end - keep : self._end].copy()
-            self._end = keep
+            self._kept[:, : self._size] = self._kept[:, self._end - self._size : self._end]
+            self._end = self._size
         place = slice(self._end, self._end + count)
         self._kept[0, place] = samples
-        self._kept[1, place] = self._random.standard_normal(count, np.float32)
+        self._random.standard_normal(dtype=np.float32, out=self._kept[1, place])
         self._end += count
         self.heard += count
 
     def latest(self, length: int) -> tuple[FloatArray, FloatArray]:
-        """Return the newest samples and their noise, ``[length]`` each; before the first, 0."""
-        found = self._kept[:, max(0, self._end - length) : self._end]
-        missing = length - found.shape[1]
-        if missing:
-            found = np.pad(found, ((0, 0), (missing, 0)))
+        """Return the newest samples and their noise, ``[length]`` each; before the first, 0.
+
+        They are views, good until the next ``push``; ``length`` is at most ``size``.
+        """
+        found = self._kept[:, self._end - length : self._end]
         return found[0], found[1]

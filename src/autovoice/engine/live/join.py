@@ -27,6 +27,7 @@ class Joiner:
         self._tail: FloatArray = np.zeros(fade_samples, np.float32)
         ramp = (np.arange(fade_samples) + 0.5) / fade_samples
         self._rising: FloatArray = (0.5 - 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
+        self._away = np.abs(np.arange(-search_samples, search_samples + 1))
         self.moved = 0
 
     def join(self, window: FloatArray, start: int, length: int, *, search: bool) -> FloatArray:
@@ -43,7 +44,10 @@ class Joiner:
         """
         self.moved = self._best(window, start) if search and self._search else 0
         made = cut(window, start + self.moved, length + self._fade).copy()
-        made[: self._fade] = self._tail + self._rising * (made[: self._fade] - self._tail)
+        new = made[: self._fade]
+        new -= self._tail
+        new *= self._rising
+        new += self._tail
         self._tail = made[length:]
         return made[:length]
 
@@ -53,12 +57,13 @@ class Joiner:
         if float(self._tail @ self._tail) < _LEAST_ENERGY * self._fade:
             return 0
         product = np.correlate(around, self._tail, mode="valid")
-        total = np.concatenate([[0.0], np.cumsum(np.square(around, dtype=np.float64))])
+        total = np.zeros(len(around) + 1)
+        np.square(around, dtype=np.float64).cumsum(out=total[1:])
         energy = total[self._fade :] - total[: -self._fade]
         likeness = product / np.sqrt(np.maximum(energy, _LEAST_ENERGY * self._fade))
         # Where places are as good, the nearest one.
-        likeness = likeness - 1e-4 * likeness.max() * np.abs(np.arange(-reach, reach + 1))
-        return int(np.argmax(likeness)) - reach
+        likeness -= 1e-4 * likeness.max() * self._away
+        return int(likeness.argmax()) - reach
 
 
 def cut(samples: FloatArray, start: int, length: int) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autovoice.engine.live.converter import LiveConverter, Turn
+from autovoice.engine.live.host import HOST
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions, live_options_from
 from autovoice.engine.live.stats import LiveStats, Meter
 from autovoice.engine.stages import Stages
@@ -89,7 +90,8 @@ class LiveSession:
         probe = LiveConverter(self._turn, self._stages, self.voice.speaker, self.options)
         fill = -(-round(self.options.context_ms * MODEL_HZ / 1000) // count)
         tone = (0.2 * (np.arange(count) * _TONE_HZ / MODEL_HZ % 1.0) - 0.1).astype(np.float32)
-        probe.convert(tone)
+        with HOST:
+            probe.convert(tone)
         for _ in range(fill):
             probe.hear(tone)
         took_s = min(_timed(probe, tone) for _ in range(2))
@@ -129,7 +131,7 @@ class LiveSession:
                 raise InputError("live: this session is closed; open another one")
             size = self.options.chunk_samples
             parts = [self._chunk(mono[at : at + size]) for at in range(0, len(mono), size)]
-        out = np.concatenate(parts) if parts else mono
+        out = np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else mono
         return out if np.ndim(samples) == 1 else out[None]
 
     def convert_all(self, samples: FloatArray) -> FloatArray:
@@ -175,24 +177,30 @@ class LiveSession:
 
     def _chunk(self, samples: FloatArray) -> FloatArray:
         begun = time.perf_counter()
-        heard = self._inward.feed(samples)
-        made, silent = heard, True
-        if len(heard):
-            made, silent = self._converter.convert(heard)
-        self._ready = np.concatenate([self._ready, self._outward.feed(_bounded(made))])
-        out = self._taken(len(samples))
+        with HOST:
+            heard = self._inward.feed(samples)
+            made, silent = heard, True
+            if len(heard):
+                made, silent = self._converter.convert(heard)
+            out = self._taken(len(samples), self._outward.feed(_bounded(made)))
         sound_s = len(samples) / self.options.sample_rate_hz
         self._load = self._converter.busy_s / sound_s if len(heard) else 0.0
         self._meter.add(time.perf_counter() - begun, sound_s, silent=silent)
         return out
 
-    def _taken(self, count: int) -> FloatArray:
-        """Return the next ``count`` samples: first the silence that is owed, then what is made."""
+    def _taken(self, count: int, made: FloatArray) -> FloatArray:
+        """Return the next ``count`` samples: first the silence that is owed, then what is made.
+
+        Args:
+            count: of samples.
+            made: ``[n]``, what is added to what is ready.
+        """
         owed = min(self._owed, count)
         self._owed -= owed
-        made = self._ready[: count - owed]
-        self._ready = self._ready[count - owed :]
-        return np.concatenate([np.zeros(owed, np.float32), np.clip(made, -1.0, 1.0)])
+        silence: FloatArray = np.zeros(owed, np.float32)
+        whole = np.concatenate([silence, self._ready, made])
+        self._ready = whole[count:].copy()
+        return whole[:count].clip(-1.0, 1.0)
 
 
 def open_session(
@@ -223,18 +231,18 @@ def _mono(samples: FloatArray) -> FloatArray:
     if found.ndim not in {1, 2} or (found.ndim == 2 and not found.shape[0]):
         raise InputError(f"live: found shape {list(found.shape)}, expected [T] or [C, T]")
     clean: FloatArray = found
-    if not np.isfinite(found).all():
-        clean = np.nan_to_num(found, posinf=1.0, neginf=-1.0)
-    clean = clean.clip(-1.0, 1.0)
+    # What is not a number is in no range.
+    if not (found.min(initial=0.0) >= -1.0 and found.max(initial=0.0) <= 1.0):
+        clean = np.nan_to_num(found, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
     mono: FloatArray = clean if clean.ndim == 1 else clean.mean(axis=0)
     return mono
 
 
 def _bounded(samples: FloatArray) -> FloatArray:
     """Bend what is over 0.9 so that it stays under 1."""
-    size = np.abs(samples)
-    if size.max(initial=0.0) <= 0.9:
+    if samples.min(initial=0.0) >= -0.9 and samples.max(initial=0.0) <= 0.9:
         return samples
+    size = np.abs(samples)
     over = np.maximum(size - 0.9, 0.0)
     bent = np.sign(samples) * (np.minimum(size, 0.9) + 0.1 * np.tanh(over / 0.1))
     bounded: FloatArray = bent.astype(np.float32)
@@ -243,5 +251,6 @@ def _bounded(samples: FloatArray) -> FloatArray:
 
 def _timed(probe: LiveConverter, tone: FloatArray) -> float:
     begun = time.perf_counter()
-    probe.convert(tone)
+    with HOST:
+        probe.convert(tone)
     return time.perf_counter() - begun

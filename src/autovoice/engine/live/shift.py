@@ -8,7 +8,8 @@ import numpy as np
 
 from autovoice.types import FloatArray, Pitch, Speaker
 
-# After so much singing there is a first guess, and after so much it stays.
+# After so much singing there is a first guess, after as much again another one, and after so much
+# it stays. A guess takes longer than all else that the processor does for a chunk.
 FIRST_S, SETTLED_S = 0.25, 3.0
 
 
@@ -23,20 +24,23 @@ class LiveShift:
     def __init__(self, wanted: int | str, fit: Callable[[Pitch, Speaker], int]) -> None:
         self._wanted, self._fit = wanted, fit
         self._heard: list[FloatArray] = []
-        self._heard_s = 0.0
+        self._heard_s = self._chosen_s = 0.0
         self.semitones = wanted if isinstance(wanted, int) else 0
         self.settled = isinstance(wanted, int)
 
     def add(self, f0_hz: FloatArray, hop_s: float, speaker: Speaker) -> None:
         """Take in the newest frames of the melody, ``[F]`` in Hz, 0 where unvoiced."""
+        if self.settled:
+            return
         voiced = f0_hz[f0_hz > 0]
-        if self.settled or not len(voiced):
+        if not len(voiced):
             return
         self._heard.append(voiced)
         self._heard_s += len(voiced) * hop_s
-        if self._heard_s >= FIRST_S:
+        self.settled = self._heard_s >= SETTLED_S
+        if self.settled or self._heard_s >= self._chosen_s + FIRST_S:
             self.choose(speaker)
-            self.settled = self._heard_s >= SETTLED_S
+            self._chosen_s = self._heard_s
 
     def choose(self, speaker: Speaker) -> None:
         """Fit what was heard so far to a voice; a new voice may need another octave."""

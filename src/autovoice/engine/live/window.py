@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,13 +133,11 @@ class Windows:
 
     def _asked(self, singer: LiveSinger, window: Window, speaker: Speaker) -> tuple[Any, Any]:
         """Return what the singer reads of a window, and where in it what is."""
-        from autovoice.engine.resident_live import Asked
-        from autovoice.vocode.live_windows import Plan
-
+        plan_of, asked_of = _makers()
         if self._kept is None or self._kept[0] is not singer:
             self._kept = singer, singer.open()
         start, reach = window.settled.start, self._search
-        plan = Plan(
+        plan = plan_of(
             frames=len(window.samples) // FRAME_SAMPLES,
             start=start,
             new=window.new,
@@ -146,7 +146,7 @@ class Windows:
             rendered=self._render + len(window.samples) - start,
         )
         anchored = 0 <= start < len(window.samples)
-        asked = Asked(
+        asked = asked_of(
             stream=self._kept[1],
             sound=window.samples,
             noise=window.noise,
@@ -211,3 +211,12 @@ class Windows:
         self._sung_s = self._sung_s * keep + float((newest > 0).sum()) * pitch.hop_s
         self._heard_s = self._heard_s * keep + float((heard > ACTIVE).sum()) / MODEL_HZ
         self._shift.add(newest, pitch.hop_s, speaker)
+
+
+@cache
+def _makers() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what makes plans and windows for many sessions' singer; it needs PyTorch."""
+    from autovoice.engine.resident_live import Asked
+    from autovoice.vocode.live_windows import plan_of
+
+    return plan_of, Asked
