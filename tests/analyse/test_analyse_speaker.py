@@ -79,9 +79,18 @@ def test_many_stretches_in_batches_equal_all_at_once(
     voice = np.concatenate([_voice(120 + 30 * k, 2, seed=k) for k in range(5)])
     starts = partial_starts(len(voice))
     assert len(starts) > 8
-    summed = sum(encoder._run(voice, [start]) for start in starts)
+    summed = sum(encoder._run([ge2e._cut(voice, [start])])[0] for start in starts)
     whole = encoder.embed_prepared(voice)
     assert float(whole @ (summed / np.linalg.norm(summed))) > 0.9999
+
+
+def test_voices_that_share_a_pass_are_heard_as_if_alone(encoder: SpeakerEncoder) -> None:
+    voices = [_voice(hz, 3, seed=hz) for hz in (110, 180, 260)]
+    cuts = [ge2e._cut(voice, partial_starts(len(voice))) for voice in voices]
+    together = encoder._run(cuts)
+    for made, cut in zip(together, cuts, strict=True):
+        np.testing.assert_allclose(made, encoder._run([cut])[0], atol=1e-5)
+    assert np.abs(together[0] - together[1]).max() > 0.05
 
 
 def test_stretches_cover_the_sound() -> None:

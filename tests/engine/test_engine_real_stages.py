@@ -6,6 +6,7 @@ pieces and mix meet in time. The voice model has its own end-to-end tests.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from standins import Carrier, builders, encoders, voice
 
 from autovoice import io, weights
 from autovoice.engine import Builders, Engine
+from autovoice.engine.stages import Stages
 from autovoice.types import Audio, Speaker
+from autovoice.voices import encoders_on
+from autovoice.voices.make import Encoders
 
 pytestmark = pytest.mark.e2e
 
@@ -65,3 +69,16 @@ def test_the_melody_of_a_mixed_song_is_hummed_in_place(tmp_path: Path, demo: Aud
     assert both.mean() > 0.3
     cents = np.abs(1200 * np.log2(hummed[both] / sung[both]))
     assert np.median(cents) < 20
+
+
+def test_what_listens_runs_when_the_devices_scheduler_says() -> None:
+    asked: list[object] = []
+
+    def made(_device: str) -> Encoders:
+        return replace(encoders_on("cpu"), schedule=asked.append)
+
+    for device, told in (("cpu", []), ("meta", ["the scheduler"])):
+        stages = Stages(device, Builders(encoders=made))
+        stages.scheduler = "the scheduler"  # type: ignore[assignment]
+        assert stages.encoders.schedule is not None
+        assert asked == told

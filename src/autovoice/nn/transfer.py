@@ -145,8 +145,8 @@ class Passed:
         buffer, places = self.buffer, self.places
         if buffer is None:
             buffer, places = packed(self.tensors)
-        words = _down(buffer)
-        return tuple(place.of(words).numpy() for place in places)
+        words = _down(buffer).numpy()
+        return tuple(place.within(words) for place in places)
 
 
 def uploaded(device: torch.device, *parts: Part) -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from autovoice.analyse.pitch import SwiftF0Tracker
     from autovoice.analyse.speaker import SpeakerEncoder
     from autovoice.convert import StyleEncoder
+    from autovoice.nn.stage import NetworkStage, Scheduler
 
+Stage = TypeVar("Stage", bound="NetworkStage")
 MODEL_HZ = 24_000
 
 
@@ -40,6 +42,7 @@ def encoders_on(device: str = "cpu") -> Encoders:
         resample=_resample,
         read=_read,
         identity=_identity(),
+        schedule=listeners.schedule,
     )
 
 
@@ -48,25 +51,26 @@ class _Listeners:
     """The networks, loaded on demand, once, whoever asks first."""
 
     device: str
+    _scheduler: Scheduler | None = field(default=None, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     @cached_property
     def tracker(self) -> SwiftF0Tracker:
         from autovoice.analyse.pitch import SwiftF0Tracker
 
-        return SwiftF0Tracker(device=self.device)
+        return self._scheduled(SwiftF0Tracker(device=self.device))
 
     @cached_property
     def speaker(self) -> SpeakerEncoder:
         from autovoice.analyse.speaker import SpeakerEncoder
 
-        return SpeakerEncoder(device=self.device)
+        return self._scheduled(SpeakerEncoder(device=self.device))
 
     @cached_property
     def style(self) -> StyleEncoder:
         from autovoice.convert import StyleEncoder
 
-        return StyleEncoder(device=self.device)
+        return self._scheduled(StyleEncoder(device=self.device))
 
     def track(self, samples: FloatArray) -> Pitch:
         with self._built():
@@ -85,6 +89,15 @@ class _Listeners:
         with self._built():
             style = self.style
         return style.encode(samples * gain, embedding)
+
+    def schedule(self, scheduler: Scheduler | None) -> None:
+        """Let networks that are not built yet run when a scheduler says."""
+        self._scheduler = scheduler
+
+    def _scheduled(self, stage: Stage) -> Stage:
+        stage.scheduler = self._scheduler
+        stage.exact = True  # a voice is heard the same, whatever a call's precision
+        return stage
 
     @contextlib.contextmanager
     def _built(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Encoders:
         resample: ``(samples [C, T], from_hz, to_hz) -> [C, T']``.
         read: opens a recording.
         identity: tells one set of encoders from another; part of cache keys.
+        schedule: gives the networks to who decides when they run, an ``nn.stage.Scheduler``.
+            Default: whoever calls runs them.
     """
 
     embedding: Callable[[FloatArray, int], FloatArray]
@@ -41,6 +44,7 @@ class Encoders:
     resample: Callable[[FloatArray, int, int], FloatArray]
     read: Callable[[Path], Audio]
     identity: str = BASE_MODEL_SHA256
+    schedule: Callable[[Any], None] | None = None
 
 
 def make_voice(

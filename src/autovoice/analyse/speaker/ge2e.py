@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -87,25 +86,32 @@ class SpeakerEncoder(NetworkStage):
         starts = partial_starts(len(audio))
         total = np.zeros(256, np.float64)
         for index in range(0, len(starts), _BATCH):
-            total += self.guarded(partial(self._run, audio, starts[index : index + _BATCH]))
+            cut, places = _cut(audio, starts[index : index + _BATCH])
+            key, seconds = (len(cut), places), len(cut) / SAMPLE_RATE_HZ
+            total += self.batched(self._run, (cut, places), key=key, seconds=seconds)
         length = float(np.linalg.norm(total))
         if length == 0.0:
             raise InputError("speaker: found nothing but silence, expected a voice")
         return (total / length).astype(np.float32)
 
-    def _run(self, audio: FloatArray, starts: list[int]) -> FloatArray:
-        """Return the sum of the embeddings of the stretches that begin at frames ``starts``."""
-        first, end = starts[0], starts[-1] + PARTIAL_FRAMES
-        # A frame of sound on each side of the cut, so that its frames are those of the whole.
-        left, right = max(first - 2, 0), end + 2
-        cut = audio[left * HOP_SAMPLES : right * HOP_SAMPLES]
-        cut = np.pad(cut, (0, max(0, (end - left) * HOP_SAMPLES - len(cut))))
-        mel = self.mel(torch.from_numpy(cut).to(self.device)[None])[0]
-        places = torch.tensor(starts, device=self.device) - left
+    def _run(self, items: Sequence[tuple[FloatArray, tuple[int, ...]]]) -> list[FloatArray]:
+        """Return for each cut, of equal shape, the sum of the embeddings of its stretches."""
+        cuts = torch.from_numpy(np.stack([cut for cut, _ in items])).to(self.device)
+        places = torch.tensor(items[0][1], device=self.device)
         steps = torch.arange(PARTIAL_FRAMES, device=self.device)
-        embeddings = self.network(mel[places[:, None] + steps])
-        summed: FloatArray = embeddings.float().sum(dim=0).cpu().numpy()
-        return summed
+        stretches = self.mel(cuts)[:, places[:, None] + steps]
+        embeddings = self.network(stretches.flatten(0, 1)).float()
+        summed = embeddings.view(len(items), len(places), -1).sum(dim=1)
+        return list(summed.cpu().numpy())
+
+
+def _cut(audio: FloatArray, starts: Sequence[int]) -> tuple[FloatArray, tuple[int, ...]]:
+    """Return what the stretches from some frames on need of a sound, and where they begin in it."""
+    # A frame of sound on each side of the cut, so that its frames are those of the whole.
+    left, end = max(starts[0] - 2, 0), starts[-1] + PARTIAL_FRAMES
+    cut = audio[left * HOP_SAMPLES : (end + 2) * HOP_SAMPLES]
+    cut = np.pad(cut, (0, max(0, (end - left) * HOP_SAMPLES - len(cut))))
+    return cut, tuple(start - left for start in starts)
 
 
 def prepare(audio: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from autovoice.engine.live.host import HOST
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions, live_options_from
 from autovoice.engine.live.stats import LiveStats, Meter
 from autovoice.engine.stages import Stages
+from autovoice.engine.warming import settle
 from autovoice.errors import InputError
 from autovoice.io.streaming import StreamResampler
 from autovoice.types import Audio, FloatArray
@@ -97,6 +98,7 @@ class LiveSession:
         took_s = min(_timed(probe, tone) for _ in range(2))
         if streams > 1:
             probe.rehearse(count, streams)
+            settle()
         if took_s > 0.8 * chunk_s:
             self.warn(took_s)
         return took_s
