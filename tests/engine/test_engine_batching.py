@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -189,6 +190,14 @@ def test_a_batch_that_did_not_fit_is_tried_again_later() -> None:
     assert batcher._most(_job()) == 2
     now[0] = 11.0
     assert batcher._most(_job()) == module.MAX_BATCH
+
+
+def test_short_jobs_share_larger_passes_than_songs() -> None:
+    batcher = Batcher()
+    assert batcher._most(_job()) == module.MAX_BATCH
+    assert batcher._most(_job(call=Call(priority=Priority.LIVE))) == module.MAX_SHORT
+    assert batcher._most(replace(_job(), any_size=True)) == module.MAX_SHORT
+    assert module.MAX_SHORT > module.MAX_BATCH
 
 
 def test_cancelling_takes_a_waiting_job_out() -> None:

@@ -24,7 +24,7 @@ from autovoice.analyse.resident import Hearing
 from autovoice.convert import Converter
 from autovoice.convert.converter import CONTENT_LAYERS
 from autovoice.convert.resident import PITCH_HOP_S, curves
-from autovoice.engine.batching.batcher import MAX_BATCH
+from autovoice.engine.batching.batcher import MAX_SHORT
 from autovoice.engine.carrying import ACTIVE, LEAST_SUNG
 from autovoice.engine.live.window import MEMORY_S
 from autovoice.nn.decoder import SAMPLE_RATE_HZ
@@ -156,7 +156,7 @@ class LiveSinger(NetworkStage):
             window, plan: see ``sing``.
             most: windows that may come at once, at least 1.
         """
-        size = 1 << (min(most, MAX_BATCH).bit_length() - 1)
+        size = 1 << (min(most, MAX_SHORT).bit_length() - 1)
         while size:
             batch = [(window, plan)] * size
             for _ in range(CAPTURE_AT):

@@ -19,7 +19,9 @@ from autovoice.errors import Cancelled
 
 log = logging.getLogger(__name__)
 MAX_WAIT_MS = 2.0
-MAX_BATCH = 64
+# Beyond so many songs of a second a GPU does no more in a second, but keeps more memory for it: 5.1
+# GB for 64, 2 GB for 16. Windows of live sound and sentences are short, and wait for the processor.
+MAX_BATCH, MAX_SHORT = 16, 64
 # A burst of calls whose passes may have any size is gathered as long as it goes on, up to so many
 # times the usual wait; it is one while so many are on their way, and more than there are in line.
 MOST_WAITS, LEAST_BURST = 4, 8
@@ -68,7 +70,8 @@ class Batcher:
         name: of the thread.
         max_wait_ms: longest that a job waits for others to share its batch; none while nobody else
             could send one.
-        max_batch: most jobs in a batch.
+        max_batch: most jobs in a batch; of live sound, and of what may have any size, ``MAX_SHORT``
+            where that is more.
         budget_bytes: asked before each batch: how much memory its jobs may need together.
         out_of_memory: tells a lack of memory from other errors.
         release: called before a batch that did not fit is tried in halves.
@@ -254,10 +257,13 @@ class Batcher:
 
     def _most(self, head: Job) -> int:
         """Return how many jobs may go with such a head."""
-        fits, until_s = self._fits.get(head.key, (self.max_batch, 0.0))
+        most = self.max_batch
+        if head.call.priority is Priority.LIVE or head.any_size:
+            most = max(most, MAX_SHORT)
+        fits, until_s = self._fits.get(head.key, (most, 0.0))
         if until_s < self._clock():
             self._fits.pop(head.key, None)
-            return self.max_batch
+            return most
         return fits
 
     def _worth_waiting_s(self, batch: list[Job]) -> float:
