@@ -39,10 +39,10 @@ BEGIN_S = 2.0  # where the demo song is sung
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     chosen = _parser().parse_args(words)
-    engines = [
-        Engine(name, max_concurrent=chosen.max_concurrent) for name in chosen.device.split(",")
-    ]
-    engine = engines[0] if len(engines) == 1 else _pool(engines)
+    names = chosen.device.split(",")
+    pool = EnginePool(names, make=Engine, max_concurrent=chosen.max_concurrent)
+    engines = pool.engines
+    engine = engines[0] if len(engines) == 1 else pool
     voices = [engine.voice(name) for name in BUILTIN_VOICES]
     clip = _clip(chosen.window_s if chosen.streams else chosen.seconds)
     if chosen.streams:
@@ -64,12 +64,6 @@ def main(words: Sequence[str] | None = None) -> None:
             indent=2,
         )
     )
-
-
-def _pool(engines: Sequence[Engine]) -> EnginePool:
-    """Return these engines as one."""
-    made = iter(engines)
-    return EnginePool([each.device for each in engines], make=lambda _: next(made))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -203,17 +203,15 @@ def mel_differences(
     """
     import torch
 
-    from autovoice.bench.gate import mel_scale
-    from autovoice.nn.mel24k import HOP_SAMPLES, Mel24k
+    from autovoice.bench.gate import mel_apart_db
+    from autovoice.nn.mel24k import HOP_SAMPLES
 
-    mel, to_db = Mel24k(), mel_scale() * 10 / np.log(10)
     block = BLOCK_FRAMES * HOP_SAMPLES
     apart: list[FloatArray] = []
     with torch.inference_mode():
         for start in range(0, len(whole), block):
-            pair = np.stack([each[start : start + block] for each in (whole, other)])
-            levels = mel(torch.from_numpy(pair))
-            apart.append((levels[0] - levels[1]).abs().mean(0).numpy() * to_db)
+            pair = (np.array(each[None, start : start + block]) for each in (whole, other))
+            apart.append(mel_apart_db(*map(torch.from_numpy, pair))[0].numpy())
     frames = np.concatenate(apart)
     per_s = 24_000 / HOP_SAMPLES
     reach = round(AROUND_S * per_s)

@@ -16,7 +16,7 @@ from standins import voice
 from autovoice import io, weights
 from autovoice.analyse.content import ContentEncoder
 from autovoice.analyse.resident import Hearing
-from autovoice.bench.gate import MOST_MEL_DB, mel_scale
+from autovoice.bench.gate import MOST_MEL_DB, mel_apart_db
 from autovoice.convert import Converter
 from autovoice.engine import Builders, Engine
 from autovoice.engine.live import converter
@@ -25,7 +25,6 @@ from autovoice.engine.resident_stages import ResidentBuilders
 from autovoice.nn.decoder import Generator
 from autovoice.nn.decoder_window import DecoderWindow
 from autovoice.nn.harmonic_source import HarmonicSource
-from autovoice.nn.mel24k import Mel24k
 from autovoice.types import FloatArray
 from autovoice.vocode import Vocoder
 from autovoice.vocode.live_windows import Plan
@@ -242,13 +241,6 @@ def test_every_size_of_batch_is_rehearsed(singer: LiveSinger, monkeypatch: Any) 
     assert sizes == [4, 4, 2, 2, 1, 1]
 
 
-def apart_mel_db(found: FloatArray, wanted: FloatArray) -> float:
-    """Return the mean difference of two sounds' mel spectra, as the quality gate counts it."""
-    mel = Mel24k()
-    levels = [mel(torch.from_numpy(sound)[None]) for sound in (found, wanted)]
-    return float((levels[0] - levels[1]).abs().mean()) * mel_scale() * 10 / np.log(10)
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_on_a_gpu_windows_are_captured_and_say_what_they_say_on_the_cpu() -> None:
@@ -281,7 +273,8 @@ def test_on_a_gpu_windows_are_captured_and_say_what_they_say_on_the_cpu() -> Non
             assert np.abs(1200 * np.log2(made.pitch_hz / one.pitch_hz)).max() < 0.01
             # Samples are no closer in any arithmetic: the decoder reads angles, and a last bit of
             # the pitch writes one next to pi as -pi (-35 dB in float32 throughout).
-            apart_db.append(apart_mel_db(made.samples, one.samples))
+            both = (torch.from_numpy(window.samples)[None] for window in (made, one))
+            apart_db.append(float(mel_apart_db(*both).mean()))
             difference = np.mean((made.samples - one.samples) ** 2) / np.mean(one.samples**2)
             assert 10 * np.log10(difference) < -30
     assert max(apart_db) < MOST_MEL_DB, apart_db

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autovoice.nn.mel24k import Mel24k
+from autovoice.nn.mel24k import SCALE, Mel24k
 
 MOST_MEL_DB = 0.5
 MOST_CENTS = 5.0
@@ -42,21 +42,25 @@ class Gate:
 def gate(found: Tensor, expected: Tensor) -> Gate:
     """Compare sound with sound, ``[B, T]`` at 24 kHz each, on any device."""
     found, expected = found.float().cpu(), expected.float().cpu()
-    mel = Mel24k()
-    # The mel is (log power + 4) / 4; power and not amplitude: half the decibels.
-    apart = (mel(found) - mel(expected)).abs().mean() * mel_scale() / 2 * _NEPER_TO_DB
     return Gate(
-        mel_db=float(apart),
+        mel_db=float(mel_apart_db(found, expected).mean()),
         pitch_cents=_cents(found, expected),
         error=float((found - expected).std() / expected.std().clamp_min(1e-9)),
     )
 
 
-def mel_scale() -> float:
-    """Return how many nepers of power one unit of the normalised mel is."""
-    from autovoice.nn.mel24k import SCALE
+def mel_apart_db(found: Tensor, expected: Tensor) -> Tensor:
+    """Return how far log-mel spectra are apart at each frame of 12.5 ms, the mean of their bands.
 
-    return SCALE
+    Args:
+        found, expected: ``[B, T]`` at 24 kHz, float32 on the CPU.
+
+    Shape: ``[B, T // 300]``, dB.
+    """
+    mel = Mel24k()
+    # The mel is (log power + 4) / 4; power and not amplitude: half the decibels.
+    apart: Tensor = (mel(found) - mel(expected)).abs().mean(1)
+    return apart * (SCALE / 2 * _NEPER_TO_DB)
 
 
 def _cents(found: Tensor, expected: Tensor) -> float:

@@ -67,8 +67,6 @@ class Melody:
         """Return the frames beyond a note, and the ends of the places in them, 0 first."""
         beyond = self.notes > limit if side == "above" else self.notes < limit
         frames = (beyond & self.voiced).nonzero()[0]
-        if not len(frames):
-            return frames, np.zeros(1, np.int64)
         gaps_s = (frames[1:] - frames[:-1] - 1) * self.hop_s
         breaks = (gaps_s >= MERGED_GAP_S).nonzero()[0] + 1
         return frames, np.array([0, *breaks, len(frames)])

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from autovoice.errors import VoiceError
 from autovoice.types import Audio, FloatArray, Pitch
 from autovoice.voices.names import check_name
 from autovoice.voices.profile import EMBEDDING_SIZE, STYLE_SIZE, Voice, VoiceHeader
+
+if TYPE_CHECKING:
+    from autovoice.nn.stage import Scheduler
 
 LEAST_S = 3.0
 LEAST_VOICED_S = 1.0
@@ -44,7 +47,7 @@ class Encoders:
     resample: Callable[[FloatArray, int, int], FloatArray]
     read: Callable[[Path], Audio]
     identity: str = BASE_MODEL_SHA256
-    schedule: Callable[[Any], None] | None = None
+    schedule: Callable[[Scheduler | None], None] | None = None
 
 
 def make_voice(

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from autovoice.engine.live.history import History
-from autovoice.engine.live.host import Aside
+from autovoice.engine.live.host import aside
 from autovoice.engine.live.join import Joiner
 from autovoice.engine.live.options import MODEL_HZ, LiveOptions
 from autovoice.engine.live.shift import LiveShift
@@ -112,7 +112,7 @@ class LiveConverter:
         if self._silent(samples):
             self._cycles = None
             return self._joiner.join(samples[:0], 0, len(samples), search=False), True
-        with Aside(), self._turn() as stages:
+        with aside(), self._turn() as stages:
             window = self._window(len(samples), gain, whole=whole_windows(stages))
             begun = time.perf_counter()
             sung = self._windows.sing(stages, window, self._speaker)

@@ -7,22 +7,18 @@ Threads that wait here sleep until their turn comes. Nobody waits here while net
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from types import TracebackType
+from collections.abc import Iterator
 
 HOST = threading.Lock()
 
 
-class Aside:
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
     """Let others go on meanwhile; for who holds ``HOST``."""
-
-    def __enter__(self) -> None:
-        HOST.release()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    HOST.release()
+    try:
+        yield
+    finally:
         HOST.acquire()

@@ -91,8 +91,7 @@ class LiveSession:
         probe = LiveConverter(self._turn, self._stages, self.voice.speaker, self.options)
         fill = -(-round(self.options.context_ms * MODEL_HZ / 1000) // count)
         tone = (0.2 * (np.arange(count) * _TONE_HZ / MODEL_HZ % 1.0) - 0.1).astype(np.float32)
-        with HOST:
-            probe.convert(tone)
+        _timed(probe, tone)
         for _ in range(fill):
             probe.hear(tone)
         took_s = min(_timed(probe, tone) for _ in range(2))
