@@ -262,7 +262,7 @@ def test_secrets_are_in_no_log_and_no_process_list(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, env=environment(tmp_path / "d"),
     )  # fmt: skip
     key = made.stdout.strip()
-    secret, password = key.rpartition("_")[2], "hunter2-of-the-collector"
+    secret, password = key.split("_", 2)[2], "hunter2-of-the-collector"
     traces = f"http://anna:{password}@127.0.0.1:9/v1/traces"
     settings = {"auth": "required", "log_level": "debug", "traces_endpoint": traces,
                 "max_streams": 8}  # fmt: skip
